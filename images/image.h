@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One image format: a probe and a parser, one file a format. A parser never sees a path: it gets an open
+ * descriptor, and reaches the other files that a sheet names only through the opener, which is the keeper's
+ * (userspace/vdrived/opener.c) when the parser runs caged.
+ */
+#ifndef VD_IMAGES_IMAGE_H
+#define VD_IMAGES_IMAGE_H
+
+#include "disc/disc.h"
+
+struct vd_opener {
+	/*
+	 * Opens @name, found beside the image, read-only. Returns a descriptor that the caller owns, or
+	 * -errno: -ENOENT, -EXDEV (outside the image's folder), -EMFILE (more than 256), -EINVAL.
+	 */
+	int (*open)(struct vd_opener *o, const char *name, struct vd_error *err);
+};
+
+#define VD_IMAGE_HEAD 65536u
+
+/* What a probe looks at. */
+struct vd_image_head {
+	const uint8_t *data;
+	size_t len;	   /* up to VD_IMAGE_HEAD; less for a shorter file */
+	uint64_t size;	   /* of the whole file, bytes */
+	const char *name;  /* the file's name without its folder: a hint, nothing more */
+};
+
+struct vd_image_format {
+	const char *name;	 /* as in `attr/format` and --format */
+	const char *description; /* for people */
+	/* 0: not this; 100: surely this. Looks at content; a name decides only between equals. */
+	int (*probe)(const struct vd_image_head *head);
+	/* Takes @fd, closes it on failure too. @head is what the probe saw. */
+	int (*open)(struct vd_opener *opener, int fd, const struct vd_image_head *head,
+		    struct vd_disc **out, struct vd_error *err);
+};
+
+/* Every format that this build knows, NULL at the end. */
+extern const struct vd_image_format *const vd_image_formats[];
+
+extern const struct vd_image_format vd_image_iso;
+extern const struct vd_image_format vd_image_raw;
+
+/*
+ * Opens an image of any known format. Takes @fd (also on failure). @name as in struct vd_image_head.
+ * @format may be NULL, or receives which one it was. -EMEDIUMTYPE when it is no disc image: the words say
+ * what it looks like instead ("not a disc image: it looks like a gzip archive").
+ */
+int vd_image_open(struct vd_opener *opener, int fd, const char *name, struct vd_disc **out,
+		  const struct vd_image_format **format, struct vd_error *err);
+
+/* What a file that is no disc image looks like: "a gzip archive"; NULL when nothing is known. */
+const char *vd_image_looks_like(const struct vd_image_head *head);
+
+#endif
