@@ -20,7 +20,8 @@ int vd_image_open(struct vd_opener *opener, int fd_in, const char *name, struct 
 	_cleanup_close_ int fd = fd_in;
 	_cleanup_free_ uint8_t *data = malloc(VD_IMAGE_HEAD);
 	const struct vd_image_format *best = NULL;
-	struct vd_image_head head = { .data = data, .name = name };
+	uint8_t tail[VD_IMAGE_TAIL];
+	struct vd_image_head head = { .data = data, .name = name, .tail = tail };
 	struct vd_store *probe;
 	int best_score = 0, dupfd, r;
 
@@ -34,7 +35,10 @@ int vd_image_open(struct vd_opener *opener, int fd_in, const char *name, struct 
 		return r;
 	head.size = probe->size;
 	head.len = probe->size < VD_IMAGE_HEAD ? (size_t)probe->size : VD_IMAGE_HEAD;
+	head.tail_len = head.size < VD_IMAGE_TAIL ? (size_t)head.size : VD_IMAGE_TAIL;
 	r = vd_store_pread(probe, data, head.len, 0);
+	if (!r)
+		r = vd_store_pread(probe, tail, head.tail_len, head.size - head.tail_len);
 	vd_store_close(probe);
 	if (r)
 		return vd_error_errno(err, r, "cannot read the image");
@@ -53,10 +57,11 @@ int vd_image_open(struct vd_opener *opener, int fd_in, const char *name, struct 
 		const char *like = vd_image_looks_like(&head);
 
 		if (like)
-			return vd_error_set(err, -EMEDIUMTYPE,
-					    "not a disc image: it looks like %s", like);
-		return vd_error_set(err, -EMEDIUMTYPE,
-				    "not a disc image that vdrive knows: no volume descriptor at sector 16");
+			return vd_error_set(err, -EMEDIUMTYPE, "not a disc image: it looks like %s",
+					    like);
+		return vd_error_set(
+			err, -EMEDIUMTYPE,
+			"not a disc image that vdrive knows: no volume descriptor at sector 16");
 	}
 	if (format)
 		*format = best;

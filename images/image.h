@@ -17,14 +17,18 @@ struct vd_opener {
 	int (*open)(struct vd_opener *o, const char *name, struct vd_error *err);
 };
 
-#define VD_IMAGE_HEAD 65536u
+#define VD_IMAGE_HEAD 69632u /* as far as the superblock of btrfs */
+#define VD_IMAGE_TAIL 512u
 
 /* What a probe looks at. */
 struct vd_image_head {
 	const uint8_t *data;
-	size_t len;	   /* up to VD_IMAGE_HEAD; less for a shorter file */
-	uint64_t size;	   /* of the whole file, bytes */
-	const char *name;  /* the file's name without its folder: a hint, nothing more */
+	size_t len;	  /* up to VD_IMAGE_HEAD; less for a shorter file */
+	uint64_t size;	  /* of the whole file, bytes */
+	const char *name; /* the file's name without its folder: a hint, nothing more */
+	/* The last bytes of the file, for formats that describe themselves there; NULL when not read. */
+	const uint8_t *tail;
+	size_t tail_len; /* up to VD_IMAGE_TAIL */
 };
 
 struct vd_image_format {

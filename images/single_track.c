@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "images/single_track.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+bool vd_is_volume_descriptor(const uint8_t *p)
+{
+	static const char ids[][6] = { "CD001", "CDROM", "BEA01", "NSR02", "NSR03", "BOOT2" };
+
+	for (size_t i = 0; i < VD_ARRAY_SIZE(ids); i++)
+		if (!memcmp(p + 1, ids[i], 5))
+			return true;
+	return false;
+}
+
+static void close_disc(struct vd_disc **d)
+{
+	vd_disc_close(*d);
+}
+
+int vd_image_open_single_track(int fd, enum vd_sector_layout layout, enum vd_track_mode mode,
+			       int32_t start, struct vd_disc **out, struct vd_error *err)
+{
+	struct vd_track t = {
+		.number = 1, .session = 1, .mode = mode, .layout = layout, .start = start
+	};
+	_cleanup_(close_disc) struct vd_disc *d = NULL;
+	uint64_t sectors;
+	int r;
+
+	r = vd_store_file_open(fd, true, &t.store, err);
+	if (r)
+		return r;
+	r = vd_disc_new(&d);
+	if (r) {
+		vd_store_close(t.store);
+		return vd_error_errno(err, r, "cannot open the image");
+	}
+	sectors = t.store->size / vd_layout_size(layout);
+	r = vd_disc_own_store(d, t.store);
+	if (r)
+		return vd_error_errno(err, r, "cannot open the image");
+	if (!sectors)
+		return vd_error_set(err, -EMEDIUMTYPE, "holds not one whole sector");
+	if (sectors > INT32_MAX)
+		return vd_error_set(err, -EFBIG, "larger than a disc can be (2^31 sectors)");
+	t.length = (uint32_t)sectors;
+	r = vd_disc_add_track(d, &t, err);
+	if (r)
+		return r;
+	*out = VD_TAKE_PTR(d);
+	return 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the formats share whose file is one data track and nothing else. */
+#ifndef VD_IMAGES_SINGLE_TRACK_H
+#define VD_IMAGES_SINGLE_TRACK_H
+
+#include "disc/disc.h"
+
+/* ECMA-119 8.1, ECMA-167 2/9.1: do these 6 bytes begin a volume structure descriptor? */
+bool vd_is_volume_descriptor(const uint8_t *p);
+
+/*
+ * A disc of one track that fills @fd from its first byte on, beginning at LBA @start. Takes @fd, also on failure. A last
+ * sector that is cut short is left out. -EMEDIUMTYPE with words when no whole sector is there, -EFBIG.
+ */
+int vd_image_open_single_track(int fd, enum vd_sector_layout layout, enum vd_track_mode mode,
+			       int32_t start, struct vd_disc **out, struct vd_error *err);
+
+#endif
