@@ -8,6 +8,7 @@
 #include <linux/falloc.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
@@ -22,12 +23,29 @@ static struct file_store *to_file(struct vd_store *s)
 	return (struct file_store *)s;
 }
 
+void (*vd_store_before_wait)(void);
+
+/* As pread(2), and says beforehand when it will wait. */
+static ssize_t read_some(int fd, void *buf, size_t len, uint64_t off)
+{
+	if (vd_store_before_wait) {
+		struct iovec iov = { .iov_base = buf, .iov_len = len };
+		ssize_t n = preadv2(fd, &iov, 1, (off_t)off, RWF_NOWAIT);
+
+		/* Any error: the second try gives the true one. */
+		if (n >= 0)
+			return n;
+		vd_store_before_wait();
+	}
+	return pread(fd, buf, len, (off_t)off);
+}
+
 static int file_pread(struct vd_store *s, void *buf, size_t len, uint64_t off)
 {
 	char *p = buf;
 
 	while (len) {
-		ssize_t n = pread(to_file(s)->fd, p, len, (off_t)off);
+		ssize_t n = read_some(to_file(s)->fd, p, len, off);
 
 		if (n < 0) {
 			if (errno == EINTR)

@@ -68,4 +68,11 @@ void vd_store_close(struct vd_store *s); /* NULL is fine */
  */
 int vd_store_file_open(int fd, bool read_only, struct vd_store **out, struct vd_error *err);
 
+/*
+ * When set, a file store calls this before a read that cannot be answered from memory, in the thread that is
+ * about to wait: a server that keeps others waiting behind this thread can hand its turn on. Set it before the
+ * first read.
+ */
+extern void (*vd_store_before_wait)(void);
+
 #endif

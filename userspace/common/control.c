@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* Starting a keeper and speaking to one. */
+#define _GNU_SOURCE
+#include "userspace/common/drive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "util/cleanup.h"
+
+int vd_drive_request(const char *rundir, const char *name, enum vd_request_op op, uint32_t flags,
+		     int timeout_ms, struct vd_error *err)
+{
+	struct vd_request req = { .magic = VD_REQUEST_MAGIC, .op = op, .flags = flags };
+	_cleanup_close_ int dir = open(rundir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct vd_reply reply;
+	struct pollfd pfd;
+	ssize_t n;
+	int r;
+
+	if (dir < 0)
+		return vd_error_errno(err, -errno, "%s", rundir);
+	if (sock < 0)
+		return vd_error_errno(err, -errno, "cannot reach drive %s", name);
+	/* Through /proc, since a socket's path may have only 107 bytes. */
+	n = snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s.sock", dir, name);
+	if (n < 0 || (size_t)n >= sizeof(addr.sun_path))
+		return vd_error_errno(err, -ENAMETOOLONG, "drive %s", name);
+	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)))
+		return vd_error_errno(err, -errno, "cannot reach drive %s", name);
+	if (send(sock, &req, sizeof(req), MSG_NOSIGNAL) != sizeof(req))
+		return vd_error_errno(err, -errno, "cannot reach drive %s", name);
+	pfd = (struct pollfd){ .fd = sock, .events = POLLIN };
+	do
+		r = poll(&pfd, 1, timeout_ms);
+	while (r < 0 && errno == EINTR);
+	if (!r)
+		return vd_error_set(err, -ETIMEDOUT, "drive %s does not answer", name);
+	n = recv(sock, &reply, sizeof(reply), 0);
+	if (n != sizeof(reply) || reply.magic != VD_REQUEST_MAGIC)
+		return vd_error_set(err, -ECONNRESET, "drive %s gave no answer", name);
+	reply.error.text[sizeof(reply.error.text) - 1] = '\0';
+	if (reply.code)
+		vd_error_set(err, reply.code, "%s", reply.error.text);
+	return reply.code;
+}
+
+/* vdrived beside this program, or where it is installed. */
+static int find_daemon(char *path, size_t size, struct vd_error *err)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size - 1);
+	char *slash;
+
+	if (n > 0) {
+		path[n] = '\0';
+		slash = strrchr(path, '/');
+		if (slash && (size_t)(slash + 1 - path) + sizeof("vdrived") <= size) {
+			strcpy(slash + 1, "vdrived");
+			if (!access(path, X_OK))
+				return 0;
+		}
+	}
+	if (snprintf(path, size, "%s", VDRIVE_DAEMON_PATH) < (int)size && !access(path, X_OK))
+		return 0;
+	return vd_error_set(err, -ENOENT, "the daemon is not installed: no %s", VDRIVE_DAEMON_PATH);
+}
+
+static void keep_open(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	if (flags >= 0)
+		fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
+}
+
+static void exec_keeper(const char *daemon, const struct vd_drive_start *start, int status)
+{
+	const struct vd_drive_state *s = &start->state;
+	char image_fd[32], dir_fd[32], status_fd[32];
+	const char *argv[24];
+	size_t n = 0;
+
+	keep_open(start->image_fd);
+	keep_open(start->dir_fd);
+	keep_open(status);
+	snprintf(image_fd, sizeof(image_fd), "%d", start->image_fd);
+	snprintf(dir_fd, sizeof(dir_fd), "%d", start->dir_fd);
+	snprintf(status_fd, sizeof(status_fd), "%d", status);
+	argv[n++] = "vdrived";
+	argv[n++] = "--name";
+	argv[n++] = s->name;
+	argv[n++] = "--type";
+	argv[n++] = vd_drive_type_name(s->type);
+	argv[n++] = "--image";
+	argv[n++] = s->image;
+	argv[n++] = "--image-fd";
+	argv[n++] = image_fd;
+	argv[n++] = "--dir-fd";
+	argv[n++] = dir_fd;
+	argv[n++] = "--status-fd";
+	argv[n++] = status_fd;
+	if (s->mountpoint[0]) {
+		argv[n++] = "--mountpoint";
+		argv[n++] = s->mountpoint;
+	}
+	if (s->options[0]) {
+		argv[n++] = "--options";
+		argv[n++] = s->options;
+	}
+	if (s->read_only)
+		argv[n++] = "--read-only";
+	if (start->foreground)
+		argv[n++] = "--foreground";
+	argv[n] = NULL;
+	execv(daemon, (char *const *)argv);
+}
+
+int vd_drive_start(const struct vd_drive_start *start, pid_t *out, struct vd_error *err)
+{
+	char daemon[PATH_MAX];
+	struct vd_reply reply;
+	_cleanup_close_ int mine = -1;
+	int p[2], r;
+	ssize_t n;
+	pid_t pid;
+
+	r = find_daemon(daemon, sizeof(daemon), err);
+	if (r)
+		return r;
+	if (pipe2(p, O_CLOEXEC))
+		return vd_error_errno(err, -errno, "cannot start the daemon");
+	mine = p[0];
+	pid = fork();
+	if (pid < 0) {
+		r = -errno;
+		close(p[1]);
+		return vd_error_errno(err, r, "cannot start the daemon");
+	}
+	if (!pid) {
+		/* In the background the keeper is nobody's child: init reaps it. */
+		if (!start->foreground && (setsid() < 0 || (pid = fork()) > 0))
+			_exit(0);
+		if (pid < 0)
+			_exit(1);
+		exec_keeper(daemon, start, p[1]);
+		reply = (struct vd_reply){ .magic = VD_REQUEST_MAGIC };
+		reply.code = vd_error_errno(&reply.error, -errno, "cannot run %s", daemon);
+		if (write(p[1], &reply, sizeof(reply)) < 0)
+			_exit(1);
+		_exit(1);
+	}
+	close(p[1]);
+	if (!start->foreground)
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	do
+		n = read(mine, &reply, sizeof(reply));
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(reply) || reply.magic != VD_REQUEST_MAGIC) {
+		vd_error_set(err, -ECHILD, "the daemon ended before the drive was there");
+		reply.code = -ECHILD;
+	} else if (reply.code) {
+		reply.error.text[sizeof(reply.error.text) - 1] = '\0';
+		vd_error_set(err, reply.code, "%s", reply.error.text);
+	}
+	if (start->foreground) {
+		if (reply.code)
+			while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+				;
+		else if (out)
+			*out = pid;
+	}
+	return reply.code;
+}

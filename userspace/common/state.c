@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * NAME.state: what is known of a drive without asking it, and the lock that says whether its keeper lives.
+ *
+ * The lock is an open-file-description lock: it can be tested without being taken (F_OFD_GETLK), so that a
+ * `list` never gets in the way of a keeper that starts. Whoever takes it must then check that the name
+ * still means the same file, since the holder before may have removed it meanwhile.
+ */
+#define _GNU_SOURCE
+#include "userspace/common/drive.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+
+/* Longest state file: two paths, each byte escaped. */
+#define STATE_MAX (6 * PATH_MAX + 4096)
+
+static int drive_path(char *buf, const char *rundir, const char *name, const char *suffix)
+{
+	int n = snprintf(buf, PATH_MAX, "%s/%s%s", rundir, name, suffix);
+
+	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* Percent-encodes what would break a line. */
+static void put_text(FILE *f, const char *key, const char *value)
+{
+	fprintf(f, "%s=", key);
+	for (const unsigned char *p = (const unsigned char *)value; *p; p++) {
+		if (*p < 0x20 || *p == '%' || *p == 0x7f)
+			fprintf(f, "%%%02x", *p);
+		else
+			fputc(*p, f);
+	}
+	fputc('\n', f);
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int get_text(const char *value, char *out, size_t size)
+{
+	size_t n = 0;
+
+	while (*value) {
+		char c = *value++;
+
+		if (c == '%') {
+			if (hex(value[0]) < 0 || hex(value[1]) < 0)
+				return -EBADMSG;
+			c = (char)(hex(value[0]) << 4 | hex(value[1]));
+			value += 2;
+		}
+		if (n + 1 >= size)
+			return -ENAMETOOLONG;
+		out[n++] = c;
+	}
+	out[n] = '\0';
+	return 0;
+}
+
+int vd_state_write(int lock_fd, const struct vd_drive_state *s, struct vd_error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return vd_error_errno(err, -errno, "cannot write the state of drive %s", s->name);
+	put_text(f, "name", s->name);
+	put_text(f, "type", vd_drive_type_name(s->type));
+	put_text(f, "image", s->image);
+	put_text(f, "mountpoint", s->mountpoint);
+	put_text(f, "options", s->options);
+	fprintf(f, "keeper=%d\nuid=%u\nstarted=%lld\nread_only=%d\nend=1\n", (int)s->keeper,
+		(unsigned)s->uid, (long long)s->started, s->read_only);
+	if (fclose(f))
+		return vd_error_errno(err, -errno, "cannot write the state of drive %s", s->name);
+	/* In place, since the lock is on this file; "end" tells a reader that it saw all of it. */
+	if (pwrite(lock_fd, text, len, 0) != (ssize_t)len || ftruncate(lock_fd, (off_t)len))
+		return vd_error_errno(err, errno ? -errno : -EIO,
+				      "cannot write the state of drive %s", s->name);
+	return 0;
+}
+
+static int parse_state(char *text, struct vd_drive_state *s)
+{
+	bool complete = false;
+	char *save = NULL;
+
+	memset(s, 0, sizeof(*s));
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *value = strchr(line, '=');
+		int r = 0;
+
+		if (!value)
+			return -EBADMSG;
+		*value++ = '\0';
+		if (!strcmp(line, "name"))
+			r = get_text(value, s->name, sizeof(s->name));
+		else if (!strcmp(line, "type"))
+			s->type = strcmp(value, "disk") ? VD_DRIVE_OPTICAL : VD_DRIVE_DISK;
+		else if (!strcmp(line, "image"))
+			r = get_text(value, s->image, sizeof(s->image));
+		else if (!strcmp(line, "mountpoint"))
+			r = get_text(value, s->mountpoint, sizeof(s->mountpoint));
+		else if (!strcmp(line, "options"))
+			r = get_text(value, s->options, sizeof(s->options));
+		else if (!strcmp(line, "keeper"))
+			s->keeper = (pid_t)strtol(value, NULL, 10);
+		else if (!strcmp(line, "uid"))
+			s->uid = (uid_t)strtoul(value, NULL, 10);
+		else if (!strcmp(line, "started"))
+			s->started = strtoll(value, NULL, 10);
+		else if (!strcmp(line, "read_only"))
+			s->read_only = !strcmp(value, "1");
+		else if (!strcmp(line, "end"))
+			complete = true;
+		if (r)
+			return r;
+		if (complete)
+			break;
+	}
+	return complete ? 0 : -EBADMSG;
+}
+
+static int read_state_fd(int fd, struct vd_drive_state *out)
+{
+	_cleanup_free_ char *text = malloc(STATE_MAX);
+	ssize_t n;
+
+	if (!text)
+		return -ENOMEM;
+	n = pread(fd, text, STATE_MAX - 1, 0);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	return parse_state(text, out);
+}
+
+static struct flock whole_file(void)
+{
+	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+}
+
+/* Does a keeper hold the lock? */
+static bool is_locked(int fd)
+{
+	struct flock fl = whole_file();
+
+	return !fcntl(fd, F_OFD_GETLK, &fl) && fl.l_type != F_UNLCK;
+}
+
+int vd_state_read(const char *rundir, const char *name, struct vd_drive_state *out,
+		  struct vd_error *err)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int r;
+
+	r = vd_drive_name_check(name, err);
+	if (r)
+		return r;
+	r = drive_path(path, rundir, name, ".state");
+	if (r)
+		return vd_error_errno(err, r, "drive %s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0) {
+		if (errno == ENOENT)
+			return vd_error_set(err, -ENOENT, "no drive is named %s", name);
+		return vd_error_errno(err, -errno, "cannot read the state of drive %s", name);
+	}
+	r = read_state_fd(fd, out);
+	if (r)
+		return vd_error_errno(err, r, "cannot read the state of drive %s", name);
+	out->alive = is_locked(fd);
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct vd_drive_state *)a)->name,
+		      ((const struct vd_drive_state *)b)->name);
+}
+
+int vd_state_list(const char *rundir, struct vd_drive_state **out, size_t *count,
+		  size_t *unreadable, struct vd_error *err)
+{
+	static const char suffix[] = ".state";
+	struct vd_drive_state *list = NULL;
+	size_t n = 0, room = 0, bad = 0;
+	struct dirent *e;
+	int r = 0;
+	DIR *d;
+
+	*out = NULL;
+	*count = 0;
+	if (unreadable)
+		*unreadable = 0;
+	d = opendir(rundir);
+	if (!d)
+		return errno == ENOENT ? 0 : vd_error_errno(err, -errno, "%s", rundir);
+	while ((errno = 0, e = readdir(d))) {
+		size_t len = strlen(e->d_name);
+		char name[VD_DRIVE_NAME_MAX + 1];
+		struct vd_drive_state *s;
+
+		if (len <= sizeof(suffix) - 1 || len - (sizeof(suffix) - 1) > VD_DRIVE_NAME_MAX ||
+		    strcmp(e->d_name + len - (sizeof(suffix) - 1), suffix))
+			continue;
+		len -= sizeof(suffix) - 1;
+		memcpy(name, e->d_name, len);
+		name[len] = '\0';
+		if (n == room) {
+			room = room ? room * 2 : 16;
+			s = realloc(list, room * sizeof(*s));
+			if (!s) {
+				r = vd_error_errno(err, -ENOMEM, "%s", rundir);
+				break;
+			}
+			list = s;
+		}
+		switch (vd_state_read(rundir, name, &list[n], NULL)) {
+		case 0:
+			n++;
+			break;
+		case -ENOENT: /* gone meanwhile */
+		case -EBADMSG: /* being written */
+			break;
+		default:
+			bad++;
+		}
+	}
+	if (!r && errno)
+		r = vd_error_errno(err, -errno, "%s", rundir);
+	closedir(d);
+	if (r) {
+		free(list);
+		return r;
+	}
+	if (n)
+		qsort(list, n, sizeof(*list), by_name);
+	*out = list;
+	*count = n;
+	if (unreadable)
+		*unreadable = bad;
+	return 0;
+}
+
+/* Takes down the mounts and files of a drive whose lock we hold; its NAME.state stays. */
+static int clear_remains(const char *rundir, const struct vd_drive_state *old,
+			 struct vd_error *err)
+{
+	char path[PATH_MAX];
+	int r;
+
+	if (old->mountpoint[0] && vd_fuse_mounted(old->mountpoint)) {
+		r = vd_fuse_unmount(old->mountpoint, true, err);
+		if (r)
+			return r;
+	}
+	r = drive_path(path, rundir, old->name, "");
+	if (r)
+		return vd_error_errno(err, r, "drive %s", old->name);
+	if (vd_fuse_mounted(path)) {
+		r = vd_fuse_unmount(path, true, err);
+		if (r)
+			return r;
+	}
+	if (rmdir(path) && errno != ENOENT)
+		return vd_error_errno(err, -errno, "cannot remove %s", path);
+	r = drive_path(path, rundir, old->name, ".sock");
+	if (!r && unlink(path) && errno != ENOENT)
+		r = -errno;
+	return r ? vd_error_errno(err, r, "cannot remove %s", path) : 0;
+}
+
+/*
+ * Opens and locks NAME.state with @flags (O_CREAT or not), whoever removes it meanwhile. Returns the descriptor,
+ * -EBUSY when it is locked, -ENOENT.
+ */
+static int lock_state(const char *path, int flags)
+{
+	for (;;) {
+		_cleanup_close_ int fd =
+			open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
+		struct flock fl = whole_file();
+		struct stat mine, there;
+
+		if (fd < 0)
+			return -errno;
+		if (fcntl(fd, F_OFD_SETLK, &fl))
+			return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+		if (fstat(fd, &mine))
+			return -errno;
+		if (!lstat(path, &there) && there.st_ino == mine.st_ino &&
+		    there.st_dev == mine.st_dev)
+			return VD_TAKE_FD(fd);
+	}
+}
+
+int vd_state_claim(const char *rundir, const struct vd_drive_state *s, int *lock_fd,
+		   struct vd_error *err)
+{
+	_cleanup_free_ struct vd_drive_state *old = malloc(sizeof(*old));
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int r;
+
+	if (!old)
+		return vd_error_errno(err, -ENOMEM, "drive %s", s->name);
+	r = vd_drive_name_check(s->name, err);
+	if (r)
+		return r;
+	r = drive_path(path, rundir, s->name, ".state");
+	if (r)
+		return vd_error_errno(err, r, "drive %s", s->name);
+	fd = lock_state(path, O_CREAT);
+	if (fd == -EBUSY)
+		return vd_error_set(err, -EEXIST, "a drive named %s is there already", s->name);
+	if (fd < 0)
+		return vd_error_errno(err, fd, "cannot create %s", path);
+	if (read_state_fd(fd, old)) { /* new, or cut short by a crash: nothing but the name is known */
+		memset(old, 0, sizeof(*old));
+		strcpy(old->name, s->name);
+	}
+	r = clear_remains(rundir, old, err);
+	if (!r)
+		r = vd_state_write(fd, s, err);
+	if (r)
+		return r;
+	*lock_fd = VD_TAKE_FD(fd);
+	return 0;
+}
+
+void vd_state_release(const char *rundir, const char *name, int lock_fd)
+{
+	static const char *const suffixes[] = { ".sock", ".state" };
+	char path[PATH_MAX];
+
+	if (!drive_path(path, rundir, name, ""))
+		rmdir(path);
+	for (size_t i = 0; i < VD_ARRAY_SIZE(suffixes); i++)
+		if (!drive_path(path, rundir, name, suffixes[i]))
+			unlink(path);
+	close(lock_fd);
+}
+
+int vd_state_reap(const char *rundir, const char *name, struct vd_error *err)
+{
+	_cleanup_free_ struct vd_drive_state *old = malloc(sizeof(*old));
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX];
+	int r;
+
+	if (!old)
+		return vd_error_errno(err, -ENOMEM, "drive %s", name);
+	r = vd_drive_name_check(name, err);
+	if (!r)
+		r = drive_path(path, rundir, name, ".state");
+	if (r)
+		return r;
+	fd = lock_state(path, 0);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd == -EBUSY)
+		return vd_error_set(err, -EBUSY, "drive %s is alive", name);
+	if (fd < 0)
+		return vd_error_errno(err, fd, "cannot lock %s", path);
+	if (read_state_fd(fd, old)) {
+		memset(old, 0, sizeof(*old));
+		strcpy(old->name, name);
+	}
+	r = clear_remains(rundir, old, err);
+	if (!r)
+		vd_state_release(rundir, name, VD_TAKE_FD(fd));
+	return r;
+}

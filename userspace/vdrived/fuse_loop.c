@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * The request loop of a FUSE session.
+ *
+ * libfuse's own loop keeps several threads waiting in read(/dev/fuse). The kernel wakes them in turn, so that one
+ * client that reads one block after the other meets another cold thread, often on another CPU, with each request:
+ * half the speed of a single thread (measured, docs/architecture.md). A single thread, though, waits for
+ * the disk while others could be served, and uses one CPU.
+ *
+ * So reading from /dev/fuse takes a token. There is one, and one thread keeps it from request to request:
+ *
+ *   - A handler that must wait for the disk passes its token on first (vd_fuse_loop_will_wait()), which wakes or
+ *     starts another thread. Cached data is never waited for, and costs no wake-up.
+ *   - When requests arrive faster than they are answered (the read returns at once several times running),
+ *     a second token, and so on up to the number of CPUs, is made.
+ *   - A thread with a token beyond the first one that finds itself idle gives that token up.
+ *
+ *   token holder --request that waits--> tokenless worker --done--> takes a free token, or sleeps
+ *        ^                                                                |
+ *        +---------------------- token passed on or made -----------------+
+ */
+#define FUSE_USE_VERSION 312
+#define _GNU_SOURCE
+#include "userspace/vdrived/fuse_loop.h"
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A read of /dev/fuse that takes less has not slept. */
+#define AT_ONCE_NS 3000
+/* So many in a row mean that requests queue. */
+#define BACKLOG 8
+/* One that takes more means that this thread is not needed. */
+#define IDLE_NS 200000
+
+struct loop {
+	struct fuse_session *se;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	unsigned threads, max_threads, sleeping;
+	unsigned tokens, max_tokens; /* in hands and free */
+	unsigned free_tokens;
+	bool over;
+	int error;
+	pthread_t *ids;
+	unsigned nids;
+};
+
+struct worker {
+	struct loop *loop;
+	bool has_token;
+};
+
+static __thread struct worker *self;
+
+static void *worker_main(void *arg);
+
+/* Makes one token free and sees to it that somebody takes it. Under the lock. */
+static void offer_token(struct loop *l)
+{
+	l->free_tokens++;
+	if (l->sleeping) {
+		pthread_cond_signal(&l->wake);
+	} else if (l->threads < l->max_threads && !l->over) {
+		if (!pthread_create(&l->ids[l->nids], NULL, worker_main, l)) {
+			l->nids++;
+			l->threads++;
+		}
+		/* Without another thread the token is taken up by the next one that is done. */
+	}
+}
+
+void vd_fuse_loop_will_wait(void)
+{
+	if (!self || !self->has_token)
+		return;
+	self->has_token = false;
+	pthread_mutex_lock(&self->loop->lock);
+	offer_token(self->loop);
+	pthread_mutex_unlock(&self->loop->lock);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Under the lock: waits until there is a token for us, or all is over. */
+static bool take_token(struct loop *l, struct worker *w)
+{
+	while (!l->free_tokens && !l->over) {
+		l->sleeping++;
+		pthread_cond_wait(&l->wake, &l->lock);
+		l->sleeping--;
+	}
+	if (l->over)
+		return false;
+	l->free_tokens--;
+	w->has_token = true;
+	return true;
+}
+
+static void work(struct loop *l)
+{
+	struct worker w = { .loop = l };
+	struct fuse_buf buf = { .mem = NULL };
+	unsigned backlog = 0;
+	uint64_t waited;
+	int r;
+
+	self = &w;
+	for (;;) {
+		if (!w.has_token) {
+			bool go;
+
+			pthread_mutex_lock(&l->lock);
+			go = take_token(l, &w);
+			pthread_mutex_unlock(&l->lock);
+			if (!go)
+				break;
+			backlog = 0;
+		}
+		waited = now_ns();
+		r = fuse_session_receive_buf(l->se, &buf);
+		waited = now_ns() - waited;
+		if (r == -EINTR || r == -EAGAIN)
+			continue;
+		if (r <= 0) { /* 0: unmounted */
+			pthread_mutex_lock(&l->lock);
+			l->over = true;
+			if (r < 0 && !l->error)
+				l->error = r;
+			pthread_cond_broadcast(&l->wake);
+			pthread_mutex_unlock(&l->lock);
+			break;
+		}
+		backlog = waited < AT_ONCE_NS ? backlog + 1 : 0;
+		if (backlog >= BACKLOG && l->max_tokens > 1) {
+			backlog = 0;
+			pthread_mutex_lock(&l->lock);
+			if (l->tokens < l->max_tokens && (l->sleeping || l->threads < l->max_threads)) {
+				l->tokens++;
+				offer_token(l);
+			}
+			pthread_mutex_unlock(&l->lock);
+		}
+		fuse_session_process_buf(l->se, &buf);
+		if (waited > IDLE_NS && w.has_token && l->max_tokens > 1) {
+			pthread_mutex_lock(&l->lock);
+			if (l->tokens > 1) {
+				l->tokens--;
+				w.has_token = false;
+			}
+			pthread_mutex_unlock(&l->lock);
+		}
+	}
+	self = NULL;
+	free(buf.mem);
+}
+
+static void *worker_main(void *arg)
+{
+	work(arg);
+	return NULL;
+}
+
+int vd_fuse_loop(struct fuse_session *se, unsigned threads)
+{
+	struct loop l = { .se = se,
+			  .threads = 1,
+			  .max_threads = threads ? threads : 1,
+			  .tokens = 1,
+			  .free_tokens = 1 };
+	cpu_set_t cpus;
+
+	l.max_tokens = !sched_getaffinity(0, sizeof(cpus), &cpus) ? (unsigned)CPU_COUNT(&cpus) : 1;
+	if (l.max_tokens > l.max_threads)
+		l.max_tokens = l.max_threads;
+	l.ids = calloc(l.max_threads, sizeof(*l.ids));
+	if (!l.ids)
+		return -ENOMEM;
+	pthread_mutex_init(&l.lock, NULL);
+	pthread_cond_init(&l.wake, NULL);
+	work(&l);
+	/* No thread is started once `over` is set, so nids stands still. */
+	for (unsigned i = 0; i < l.nids; i++)
+		pthread_join(l.ids[i], NULL);
+	pthread_cond_destroy(&l.wake);
+	pthread_mutex_destroy(&l.lock);
+	free(l.ids);
+	return l.error;
+}

@@ -1,0 +1,700 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * The keeper of one drive. It parses nothing that a stranger wrote; it owns what must survive a reader: the
+ * name, the mounts, the image's descriptor, the control socket.
+ *
+ * States:
+ *
+ *   starting   name claimed -> reader parses -> mounts -> both sessions served       failure: everything undone
+ *   serving    the reader dies: mounts taken down lazily, a new reader, new mounts   (3 times a minute at most)
+ *   lingering  taken down, but files are still open: name and mounts are gone, the reader serves on until
+ *              the last one is closed, or SIGTERM
+ *   over       nothing left
+ *
+ * What ends `serving`: DETACH on the socket; SIGTERM, SIGINT; somebody unmounts one of the two mounts; a reader that
+ * cannot be brought back.
+ *
+ * One thread, one poll(). Only fusermount3 and a starting reader are waited for, both for a bounded time.
+ */
+#define _GNU_SOURCE
+#include "userspace/vdrived/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "userspace/vdrived/message.h"
+#include "userspace/vdrived/opener.h"
+#include "userspace/vdrived/reader.h"
+#include "util/cleanup.h"
+
+/* A reader that has not parsed its image in this time never will. */
+#define PARSE_MS 30000
+/* The kernel greets a session at once. */
+#define GREET_MS 10000
+/* How long a detached drive's sessions may take to end when no file is open. */
+#define END_MS 5000
+/* How long SIGTERM waits for files to be closed. */
+#define TERM_MS 3000
+#define MAX_RESPAWNS 3
+#define RESPAWN_WINDOW_S 60
+
+struct keeper {
+	struct vd_drive_state state;
+	char rundir[PATH_MAX], dir[PATH_MAX]; /* dir: rundir/NAME */
+	bool foreground;
+	int lock_fd, image_fd, dir_fd, status_fd, listen_fd, signal_fd;
+
+	pid_t reader; /* 0: none */
+	int sock;     /* to the reader */
+	struct vd_keeper_opener opener;
+	struct vd_message attributes[2]; /* ro, label: for the next reader */
+	time_t respawns[MAX_RESPAWNS];
+
+	struct {
+		bool wanted;  /* this drive has it */
+		bool mounted; /* by us, and not yet unmounted by us */
+		bool serving, open; /* open: the reader has not said that it ended */
+	} session[VD_SESSION_KINDS];
+	bool lingering, over;
+};
+
+static void say(struct keeper *k, int priority, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void say(struct keeper *k, int priority, const char *fmt, ...)
+{
+	char text[VD_ERROR_MAX + 128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (k->foreground)
+		fprintf(stderr, "vdrived: %s: %s\n", k->state.name, text);
+	else
+		syslog(priority, "%s: %s", k->state.name, text);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static const char *session_dir(const struct keeper *k, int kind)
+{
+	return kind == VD_SESSION_DRIVE ? k->dir : k->state.mountpoint;
+}
+
+/* The reader. */
+
+static void exec_reader(const struct keeper *k, int sock)
+{
+	int image = fcntl(k->image_fd, F_DUPFD, 10), theirs = fcntl(sock, F_DUPFD, 10);
+	sigset_t none;
+
+	if (image < 0 || theirs < 0)
+		_exit(126);
+	/* Not close-on-exec, unlike everything else that is open here. */
+	if (dup2(theirs, VD_READER_SOCK) < 0 || dup2(image, VD_READER_IMAGE) < 0)
+		_exit(126);
+	if (close_range(VD_READER_IMAGE + 1, ~0u, 0))
+		_exit(126);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* A terminal's Ctrl-C is the keeper's to handle. */
+	setsid();
+	execl("/proc/self/exe", "vdrived", "--reader", (char *)NULL);
+	_exit(127);
+}
+
+static int spawn_reader(struct keeper *k, struct vd_error *err)
+{
+	_cleanup_free_ struct vd_reader_config *config = calloc(1, sizeof(*config));
+	_cleanup_close_ int theirs = -1;
+	int sv[2];
+
+	if (!config)
+		return vd_error_errno(err, -ENOMEM, "cannot start a reader");
+	config->state = k->state;
+	for (size_t i = 0; i < VD_ARRAY_SIZE(config->attributes); i++)
+		memcpy(config->attributes[i], k->attributes[i].text,
+		       sizeof(config->attributes[i]));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
+		return vd_error_errno(err, -errno, "cannot start a reader");
+	k->sock = sv[0];
+	theirs = sv[1];
+	k->opener = (struct vd_keeper_opener){
+		.dir_fd = k->state.type == VD_DRIVE_OPTICAL ? k->dir_fd : -1
+	};
+	k->reader = fork();
+	if (k->reader < 0) {
+		k->reader = 0;
+		return vd_error_errno(err, -errno, "cannot start a reader");
+	}
+	if (!k->reader)
+		exec_reader(k, theirs);
+	if (send(k->sock, config, sizeof(*config), MSG_NOSIGNAL) != (ssize_t)sizeof(*config))
+		return vd_error_errno(err, -errno, "cannot start a reader");
+	return 0;
+}
+
+/* Ends the reader, if there is one, and tells how it went ("was killed by signal 9"). */
+static void reap_reader(struct keeper *k, bool kill_it, char *how, size_t size)
+{
+	int status = 0;
+
+	if (how)
+		how[0] = '\0';
+	if (k->sock >= 0)
+		close(k->sock);
+	k->sock = -1;
+	for (int i = 0; i < VD_SESSION_KINDS; i++)
+		k->session[i].serving = k->session[i].open = false;
+	if (!k->reader)
+		return;
+	if (kill_it)
+		kill(k->reader, SIGKILL);
+	while (waitpid(k->reader, &status, 0) < 0 && errno == EINTR)
+		;
+	k->reader = 0;
+	if (!how)
+		return;
+	if (WIFSIGNALED(status))
+		snprintf(how, size, "was killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(how, size, "ended with status %d", WEXITSTATUS(status));
+}
+
+static int answer_open(struct keeper *k, const char *name)
+{
+	struct vd_message m = { .type = VD_MSG_OPENED };
+	struct vd_error err = { "" };
+	_cleanup_close_ int fd = vd_keeper_open(&k->opener, name, &err);
+
+	if (fd < 0) {
+		m.code = fd;
+		memcpy(m.text, err.text, sizeof(m.text));
+	}
+	return vd_message_send(k->sock, &m, fd);
+}
+
+static void remember_attribute(struct keeper *k, const struct vd_message *m)
+{
+	k->attributes[strncmp(m->text, "label=", 6) ? 0 : 1] = *m;
+}
+
+/*
+ * Takes one message from the reader, waiting at most @timeout_ms. Its type; -ETIMEDOUT, -EPIPE when the
+ * reader is gone. OPEN and ATTRIBUTE are done here, SERVING and ENDED are noted.
+ */
+static int hear_reader(struct keeper *k, int timeout_ms, struct vd_message *m)
+{
+	struct pollfd pfd = { .fd = k->sock, .events = POLLIN };
+	int r, fd;
+
+	do
+		r = poll(&pfd, 1, timeout_ms);
+	while (r < 0 && errno == EINTR);
+	if (r <= 0)
+		return r ? -errno : -ETIMEDOUT;
+	r = vd_message_recv(k->sock, m, &fd);
+	if (fd >= 0)
+		close(fd); /* a reader has none to give */
+	if (r <= 0)
+		return -EPIPE;
+	switch (m->type) {
+	case VD_MSG_OPEN:
+		if (answer_open(k, m->text))
+			return -EPIPE;
+		break;
+	case VD_MSG_ATTRIBUTE:
+		remember_attribute(k, m);
+		break;
+	case VD_MSG_SERVING:
+		if (m->arg < VD_SESSION_KINDS)
+			k->session[m->arg].serving = true;
+		break;
+	case VD_MSG_ENDED:
+		if (m->arg < VD_SESSION_KINDS)
+			k->session[m->arg].open = k->session[m->arg].serving = false;
+		break;
+	default:
+		break;
+	}
+	return (int)m->type;
+}
+
+static int wait_parsed(struct keeper *k, struct vd_error *err)
+{
+	int64_t deadline = now_ms() + PARSE_MS;
+	struct vd_message m;
+	char how[64];
+
+	for (;;) {
+		int64_t left = deadline - now_ms();
+		int r = hear_reader(k, left > 0 ? (int)left : 0, &m);
+
+		if (r == VD_MSG_READY)
+			return 0;
+		if (r == VD_MSG_FAILED)
+			return vd_error_set(err, m.code < 0 ? m.code : -EIO, "%s", m.text);
+		if (r == -ETIMEDOUT)
+			return vd_error_set(err, r, "reading the image took over %d seconds",
+					    PARSE_MS / 1000);
+		if (r < 0) {
+			reap_reader(k, false, how, sizeof(how));
+			return vd_error_set(err, -EIO, "the reader %s while it read the image", how);
+		}
+	}
+}
+
+/* Mounts. */
+
+/* Which of the user's options are the mount's: a fixed list, since a stranger's fstab may hold anything. */
+static void mount_options(const struct keeper *k, int kind, char *out, size_t size)
+{
+	static const char *const known[] = { "allow_other", "default_permissions", "noexec",
+					     "noatime" };
+	char copy[sizeof(k->state.options)], *save = NULL;
+	size_t n;
+
+	snprintf(out, size, "%s", kind == VD_SESSION_FILES ? "ro" : "rw");
+	snprintf(copy, sizeof(copy), "%s", k->state.options);
+	for (char *o = strtok_r(copy, ",", &save); o; o = strtok_r(NULL, ",", &save))
+		for (size_t i = 0; i < VD_ARRAY_SIZE(known); i++)
+			if (!strcmp(o, known[i])) {
+				n = strlen(out);
+				snprintf(out + n, size - n, ",%s", o);
+			}
+}
+
+static int mount_session(struct keeper *k, int kind, struct vd_error *err)
+{
+	struct vd_message m = { .type = VD_MSG_SESSION, .arg = (uint32_t)kind };
+	const char *dir = session_dir(k, kind);
+	int64_t deadline = now_ms() + GREET_MS;
+	_cleanup_close_ int fd = -1;
+	char options[256];
+	int r;
+
+	mount_options(k, kind, options, sizeof(options));
+	fd = vd_fuse_mount(dir, k->state.image[0] ? k->state.image : k->state.name, options, err);
+	if (fd < 0)
+		return fd;
+	k->session[kind].mounted = true;
+	/* Ours is closed at return: while we held it, the death of the reader would not end the session. */
+	r = vd_message_send(k->sock, &m, fd);
+	if (r)
+		return vd_error_errno(err, r, "cannot reach the reader");
+	k->session[kind].open = true;
+	while (!k->session[kind].serving) {
+		int64_t left = deadline - now_ms();
+
+		r = hear_reader(k, left > 0 ? (int)left : 0, &m);
+		if (r == VD_MSG_FAILED)
+			return vd_error_set(err, m.code < 0 ? m.code : -EIO, "%s", m.text);
+		if (r < 0)
+			return vd_error_errno(err, r, "the reader does not serve %s", dir);
+	}
+	return 0;
+}
+
+/* A new reader, and every session that this drive has. */
+static int start_serving(struct keeper *k, struct vd_error *err)
+{
+	int r = spawn_reader(k, err);
+
+	if (!r)
+		r = wait_parsed(k, err);
+	for (int i = 0; !r && i < VD_SESSION_KINDS; i++)
+		if (k->session[i].wanted)
+			r = mount_session(k, i, err);
+	return r;
+}
+
+/*
+ * Unmounts @kind if it is mounted. What somebody else has unmounted already, or has mounted something on top of,
+ * is no failure.
+ */
+static int unmount_session(struct keeper *k, int kind, bool lazy, struct vd_error *err)
+{
+	const char *dir = session_dir(k, kind);
+	int r = 0;
+
+	if (!k->session[kind].mounted)
+		return 0;
+	if (vd_fuse_mounted(dir))
+		r = vd_fuse_unmount(dir, lazy, err);
+	if (!r || r == -EINVAL) {
+		k->session[kind].mounted = false;
+		r = 0;
+	}
+	return r;
+}
+
+static void unmount_all_lazily(struct keeper *k)
+{
+	struct vd_error err = { "" };
+
+	for (int i = VD_SESSION_KINDS - 1; i >= 0; i--)
+		if (unmount_session(k, i, true, &err))
+			say(k, LOG_ERR, "%s", err.text);
+}
+
+/* Name, socket and directory are free for others from here on. */
+static void release_name(struct keeper *k)
+{
+	if (k->listen_fd >= 0)
+		close(k->listen_fd);
+	k->listen_fd = -1;
+	if (k->lock_fd >= 0)
+		vd_state_release(k->rundir, k->state.name, k->lock_fd);
+	k->lock_fd = -1;
+}
+
+static bool any_open(const struct keeper *k)
+{
+	for (int i = 0; i < VD_SESSION_KINDS; i++)
+		if (k->session[i].open)
+			return true;
+	return false;
+}
+
+/* Waits for the sessions to end. True when they have. */
+static bool wait_ended(struct keeper *k, int ms)
+{
+	int64_t deadline = now_ms() + ms;
+	struct vd_message m;
+
+	while (any_open(k) && k->reader) {
+		int64_t left = deadline - now_ms();
+
+		if (left <= 0)
+			return false;
+		if (hear_reader(k, (int)left, &m) == -EPIPE)
+			break;
+	}
+	return true;
+}
+
+/* What was written to a disk is on the medium before the drive is reported gone. */
+static int flush_image(struct keeper *k, struct vd_error *err)
+{
+	if (k->state.type != VD_DRIVE_DISK || k->state.read_only || !fsync(k->image_fd))
+		return 0;
+	return vd_error_errno(err, -errno, "%s: what was written may be lost", k->state.image);
+}
+
+static void end_reader(struct keeper *k)
+{
+	struct vd_message quit = { .type = VD_MSG_QUIT };
+	struct vd_message m;
+	int64_t deadline = now_ms() + 1000;
+	bool asked;
+
+	if (!k->reader)
+		return;
+	asked = k->sock >= 0 && !any_open(k) && !vd_message_send(k->sock, &quit, -1);
+	while (asked && now_ms() < deadline)
+		if (hear_reader(k, (int)(deadline - now_ms()), &m) == -EPIPE)
+			break;
+	reap_reader(k, !asked || now_ms() >= deadline, NULL, 0);
+}
+
+/*
+ * Takes the drive down. -EBUSY, and nothing has changed, when files are open and @lazy is not set. On success the
+ * keeper is over, or lingers when files are open.
+ *
+ * DIR says whether the drive is busy; a drive without DIR, its own directory does. NAME/ of a drive with a DIR goes
+ * lazily: whoever has opened a file below it keeps that.
+ */
+static int take_down(struct keeper *k, bool lazy, struct vd_error *err)
+{
+	bool has_dir = k->session[VD_SESSION_FILES].wanted;
+	int r = unmount_session(k, VD_SESSION_FILES, lazy, err);
+
+	if (!r)
+		r = unmount_session(k, VD_SESSION_DRIVE, lazy || has_dir, err);
+	if (r)
+		return r;
+	if (!wait_ended(k, lazy ? 200 : END_MS)) {
+		release_name(k);
+		k->lingering = true;
+		say(k, LOG_INFO, "files are still open; the reader serves them until they are closed");
+		return 0;
+	}
+	end_reader(k);
+	r = flush_image(k, err);
+	release_name(k);
+	k->over = true;
+	return r;
+}
+
+/* For SIGTERM and failures: everything, now. */
+static void force_down(struct keeper *k, int grace_ms)
+{
+	struct vd_error err = { "" };
+
+	unmount_all_lazily(k);
+	if (grace_ms && !wait_ended(k, grace_ms))
+		say(k, LOG_WARNING, "files are still open: whoever reads them gets an error");
+	end_reader(k);
+	if (flush_image(k, &err))
+		say(k, LOG_ERR, "%s", err.text);
+	release_name(k);
+	k->over = true;
+}
+
+static bool may_respawn(struct keeper *k)
+{
+	time_t now = (time_t)(now_ms() / 1000), *oldest = &k->respawns[0];
+
+	for (int i = 1; i < MAX_RESPAWNS; i++)
+		if (k->respawns[i] < *oldest)
+			oldest = &k->respawns[i];
+	if (*oldest && now - *oldest < RESPAWN_WINDOW_S)
+		return false;
+	*oldest = now ? now : 1;
+	return true;
+}
+
+static void on_reader_gone(struct keeper *k)
+{
+	struct vd_error err = { "" };
+	char how[64];
+
+	reap_reader(k, true, how, sizeof(how));
+	if (k->lingering) {
+		k->over = true;
+		return;
+	}
+	say(k, LOG_ERR, "the reader %s", how);
+	unmount_all_lazily(k);
+	if (!may_respawn(k)) {
+		say(k, LOG_ERR, "that is too often: the drive is taken down");
+	} else if (!start_serving(k, &err)) {
+		say(k, LOG_NOTICE, "a new reader serves it");
+		return;
+	} else {
+		say(k, LOG_ERR, "%s", err.text);
+	}
+	force_down(k, 0);
+}
+
+/* Somebody unmounted one of our mounts: that takes the drive down. */
+static void on_session_ended(struct keeper *k)
+{
+	struct vd_error err = { "" };
+
+	if (k->lingering) {
+		if (!any_open(k)) {
+			end_reader(k);
+			if (flush_image(k, &err))
+				say(k, LOG_ERR, "%s", err.text);
+			k->over = true;
+		}
+		return;
+	}
+	if (take_down(k, true, &err))
+		say(k, LOG_ERR, "%s", err.text);
+}
+
+/* The control socket. */
+
+static int listen_control(struct keeper *k, struct vd_error *err)
+{
+	_cleanup_close_ int dir = open(k->rundir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int n, r;
+
+	k->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (dir < 0 || k->listen_fd < 0)
+		return vd_error_errno(err, -errno, "cannot listen in %s", k->rundir);
+	/* Through /proc, since a socket's path may have only 107 bytes. */
+	n = snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s.sock", dir,
+		     k->state.name);
+	if (n < 0 || (size_t)n >= sizeof(addr.sun_path))
+		return vd_error_errno(err, -ENAMETOOLONG, "cannot listen in %s", k->rundir);
+	mask = umask(0177); /* the owner alone */
+	r = bind(k->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) ||
+			    listen(k->listen_fd, 64) ?
+		    -errno :
+		    0;
+	umask(mask);
+	return r ? vd_error_errno(err, r, "cannot listen in %s", k->rundir) : 0;
+}
+
+static void on_request(struct keeper *k)
+{
+	_cleanup_close_ int fd = accept4(k->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	struct timeval patience = { .tv_sec = 1 };
+	struct vd_reply reply = { .magic = VD_REQUEST_MAGIC };
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	struct vd_request req;
+
+	if (fd < 0)
+		return;
+	/* A client that says nothing holds nobody up for long. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (recv(fd, &req, sizeof(req), 0) != sizeof(req))
+		return;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
+	    (peer.uid && peer.uid != k->state.uid))
+		reply.code = vd_error_set(&reply.error, -EPERM, "drive %s belongs to user %u",
+					  k->state.name, (unsigned)k->state.uid);
+	else if (req.magic != VD_REQUEST_MAGIC)
+		reply.code = vd_error_set(&reply.error, -EPROTO,
+					  "drive %s runs another version of vdrive", k->state.name);
+	else if (req.op == VD_REQUEST_DETACH)
+		reply.code = take_down(k, req.flags & VD_DETACH_LAZY, &reply.error);
+	else if (req.op != VD_REQUEST_PING)
+		reply.code = vd_error_set(&reply.error, -EOPNOTSUPP, "unknown request %u", req.op);
+	(void)send(fd, &reply, sizeof(reply), MSG_NOSIGNAL); /* a client may have gone away */
+}
+
+/* Starting. */
+
+static int start(struct keeper *k, struct vd_error *err)
+{
+	sigset_t handled;
+	int r;
+
+	sigemptyset(&handled);
+	sigaddset(&handled, SIGTERM);
+	sigaddset(&handled, SIGINT);
+	sigaddset(&handled, SIGHUP);
+	sigprocmask(SIG_BLOCK, &handled, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	k->signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (k->signal_fd < 0)
+		return vd_error_errno(err, -errno, "cannot handle signals");
+	umask(022);
+	r = vd_rundir(k->rundir, sizeof(k->rundir), err);
+	if (r)
+		return r;
+	if (snprintf(k->dir, sizeof(k->dir), "%s/%s", k->rundir, k->state.name) >=
+	    (int)sizeof(k->dir))
+		return vd_error_errno(err, -ENAMETOOLONG, "%s", k->rundir);
+	r = vd_state_claim(k->rundir, &k->state, &k->lock_fd, err);
+	if (r)
+		return r;
+	if (mkdir(k->dir, 0700))
+		return vd_error_errno(err, -errno, "cannot create %s", k->dir);
+	r = listen_control(k, err);
+	return r ? r : start_serving(k, err);
+}
+
+static void report(struct keeper *k, int code, const struct vd_error *err)
+{
+	struct vd_reply reply = { .magic = VD_REQUEST_MAGIC, .code = code };
+
+	if (k->status_fd < 0) {
+		if (code)
+			say(k, LOG_ERR, "%s", err->text);
+		return;
+	}
+	if (err)
+		reply.error = *err;
+	if (write(k->status_fd, &reply, sizeof(reply)) != sizeof(reply) && !code) {
+		/* Whoever asked for the drive is gone, so nobody would know of it. */
+		say(k, LOG_WARNING, "whoever started the drive is gone");
+		force_down(k, 0);
+	}
+	close(k->status_fd);
+	k->status_fd = -1;
+}
+
+static void leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	for (int i = 0; i < 3; i++)
+		dup2(null, i);
+	if (null > 2)
+		close(null);
+}
+
+static void run(struct keeper *k)
+{
+	while (!k->over) {
+		struct pollfd pfd[] = {
+			{ .fd = k->signal_fd, .events = POLLIN },
+			{ .fd = k->sock, .events = POLLIN },
+			{ .fd = k->listen_fd, .events = POLLIN },
+		};
+		struct signalfd_siginfo si;
+		struct vd_message m;
+		int r;
+
+		if (poll(pfd, VD_ARRAY_SIZE(pfd), -1) < 0)
+			continue;
+		if (pfd[0].revents && read(k->signal_fd, &si, sizeof(si)) == sizeof(si)) {
+			force_down(k, k->lingering ? 0 : TERM_MS);
+			continue;
+		}
+		if (pfd[1].revents) {
+			r = hear_reader(k, 0, &m);
+			if (r == -EPIPE)
+				on_reader_gone(k);
+			else if (r == VD_MSG_ENDED)
+				on_session_ended(k);
+			continue;
+		}
+		if (pfd[2].revents)
+			on_request(k);
+	}
+}
+
+int vd_keeper_main(const struct vd_keeper_args *args)
+{
+	static struct keeper k = { .lock_fd = -1, .listen_fd = -1, .signal_fd = -1, .sock = -1 };
+	struct vd_error err = { "" };
+	int r;
+
+	k.state = args->state;
+	k.image_fd = args->image_fd;
+	k.dir_fd = args->dir_fd;
+	k.status_fd = args->status_fd;
+	k.foreground = args->foreground;
+	k.state.keeper = getpid();
+	k.state.uid = geteuid();
+	k.state.started = time(NULL);
+	k.session[VD_SESSION_DRIVE].wanted = true;
+	k.session[VD_SESSION_FILES].wanted = k.state.mountpoint[0] != '\0';
+	openlog("vdrived", LOG_PID, LOG_DAEMON);
+	if (chdir("/"))
+		return 1;
+	r = start(&k, &err);
+	if (r) {
+		force_down(&k, 0);
+		report(&k, r, &err);
+		return 1;
+	}
+	report(&k, 0, NULL);
+	if (!k.foreground)
+		leave_terminal();
+	run(&k);
+	return 0;
+}
