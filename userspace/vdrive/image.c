@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * Opening what the user named, as the user: the daemon gets descriptors and never a path to open. Only plain
+ * files and block devices; everything else is refused before a byte is read.
+ */
+#include "userspace/vdrive/vdrive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "images/image.h"
+#include "userspace/common/cage.h"
+
+int path_absolute(const char *path, char *out, struct vd_error *err)
+{
+	char cwd[PATH_MAX] = "";
+	size_t n = 0;
+
+	if (!path[0])
+		return vd_error_errno(err, -ENOENT, "''");
+	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+		return vd_error_errno(err, -errno, "the current directory");
+	if (strlen(cwd) + strlen(path) + 2 > PATH_MAX)
+		return vd_error_errno(err, -ENAMETOOLONG, "%.64s...", path);
+	n = (size_t)sprintf(out, "%s", strcmp(cwd, "/") ? cwd : "");
+	/* "//" and "/./" say nothing; "/../" stays, since a link may stand before it. */
+	for (const char *p = path; *p;) {
+		size_t len;
+
+		p += strspn(p, "/");
+		len = strcspn(p, "/");
+		if (len && !(len == 1 && *p == '.')) {
+			out[n++] = '/';
+			memcpy(out + n, p, len);
+			n += len;
+		}
+		p += len;
+	}
+	if (!n)
+		out[n++] = '/';
+	out[n] = '\0';
+	return 0;
+}
+
+static int open_folder(const char *path)
+{
+	char dir[PATH_MAX];
+	char *slash;
+
+	strcpy(dir, path);
+	slash = strrchr(dir, '/');
+	slash[slash == dir] = '\0';
+	return open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int check_kind(int fd, uint64_t *size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (S_ISREG(st.st_mode)) {
+		*size = (uint64_t)st.st_size;
+		return 0;
+	}
+	if (S_ISBLK(st.st_mode))
+		return ioctl(fd, BLKGETSIZE64, size) ? -errno : 0;
+	return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
+}
+
+int image_open(const char *path, bool writable, struct opened *out, struct vd_error *err)
+{
+	_cleanup_close_ int fd = -1, dir_fd = -1;
+	int r, flags;
+
+	r = path_absolute(path, out->path, err);
+	if (r)
+		return r;
+	/* O_NONBLOCK: neither a FIFO nor an empty drive may keep us waiting. */
+	fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 && errno == ENXIO)
+		return vd_error_set(err, -ENOTBLK, "%s: not a file or a block device", path);
+	if (fd < 0 && errno == EISDIR)
+		return vd_error_set(err, -EISDIR, "%s: is a directory, not a file", path);
+	if (fd < 0)
+		return vd_error_errno(err, -errno, "%s", path);
+	r = check_kind(fd, &out->size);
+	if (r == -EISDIR)
+		return vd_error_set(err, r, "%s: is a directory, not a file", path);
+	if (r == -ENOTBLK)
+		return vd_error_set(err, r, "%s: not a file or a block device", path);
+	if (r)
+		return vd_error_errno(err, r, "%s", path);
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))
+		return vd_error_errno(err, -errno, "%s", path);
+	dir_fd = open_folder(out->path);
+	if (dir_fd < 0)
+		return vd_error_errno(err, -errno, "the folder of %s", path);
+	out->fd = VD_TAKE_FD(fd);
+	out->dir_fd = VD_TAKE_FD(dir_fd);
+	return 0;
+}
+
+void image_close(struct opened *o)
+{
+	vd_cleanup_close(&o->fd);
+	vd_cleanup_close(&o->dir_fd);
+}
+
+/*
+ * The lock (flock) belongs to the open file, which the daemon inherits: it ends with the last process of the
+ * drive, however that ends. Where locks do not work (some network file systems), the image itself is looked for.
+ */
+int image_lock(const struct opened *o, bool writable, struct vd_error *err)
+{
+	_cleanup_free_ struct found *all = NULL;
+	bool locked_out;
+	struct stat st;
+	size_t n;
+	int r;
+
+	locked_out = flock(o->fd, (writable ? LOCK_EX : LOCK_SH) | LOCK_NB) && errno == EWOULDBLOCK;
+	if (fstat(o->fd, &st))
+		return vd_error_errno(err, -errno, "%s", o->path);
+	r = find_all(false, &all, &n, NULL, err);
+	if (r)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		const struct vd_drive_state *s = &all[i].state;
+		bool writes = s->type == VD_DRIVE_DISK && !s->read_only;
+
+		if (!s->alive || !find_same_image(&all[i], st.st_dev, st.st_ino))
+			continue;
+		if (writes)
+			return vd_error_set(err, -EBUSY, "%s: in use: drive %s may write to it",
+					    o->path, s->name);
+		if (writable)
+			return vd_error_set(err, -EBUSY,
+					    "%s: in use: drive %s reads it (try --read-only)",
+					    o->path, s->name);
+	}
+	/* Readers share the image with whoever locked it: block devices are locked by udev now and then. */
+	if (locked_out && writable)
+		return vd_error_set(err, -EBUSY, "%s: in use: another program has locked it",
+				    o->path);
+	return 0;
+}
+
+static ssize_t read_head(int fd, uint8_t *data)
+{
+	size_t n = 0;
+
+	while (n < VD_IMAGE_HEAD) {
+		ssize_t got = pread(fd, data + n, VD_IMAGE_HEAD - n, (off_t)n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (!got)
+			break;
+		n += (size_t)got;
+	}
+	return (ssize_t)n;
+}
+
+struct answer {
+	int code;
+	bool container;
+	struct vd_error words;
+};
+
+/* The words of vd_image_looks_like() for formats in which the disk's bytes are packed. */
+static bool is_container(const char *words)
+{
+	static const char *const ends[] = { "disk image", "disc image", "descriptor", "sheet",
+					    "archive" };
+	size_t n = strlen(words);
+
+	for (size_t i = 0; i < VD_ARRAY_SIZE(ends); i++) {
+		size_t len = strlen(ends[i]);
+
+		if (n >= len && !strcmp(words + n - len, ends[i]))
+			return true;
+	}
+	return false;
+}
+
+static void identify(const struct opened *o, struct answer *a)
+{
+	_cleanup_free_ uint8_t *data = malloc(VD_IMAGE_HEAD);
+	struct vd_image_head head = { .data = data, .size = o->size };
+	const char *words;
+	ssize_t n;
+
+	if (!data) {
+		a->code = vd_error_errno(&a->words, -ENOMEM, "%s", o->path);
+		return;
+	}
+	a->code = vd_cage_enter(VD_CAGE_INFO, &a->words);
+	if (a->code)
+		return;
+	n = read_head(o->fd, data);
+	if (n < 0) {
+		a->code = vd_error_errno(&a->words, (int)n, "%s", o->path);
+		return;
+	}
+	head.len = (size_t)n;
+	head.name = strrchr(o->path, '/') + 1;
+	words = vd_image_looks_like(&head);
+	a->container = words && is_container(words);
+	vd_error_set(&a->words, 0, "%s", words ? words : "");
+}
+
+int image_identify(const struct opened *o, char *words, size_t size, bool *container,
+		   struct vd_error *err)
+{
+	struct answer a = { 0 };
+	_cleanup_close_ int mine = -1;
+	int p[2];
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(p, O_CLOEXEC))
+		return vd_error_errno(err, -errno, "%s", o->path);
+	mine = p[0];
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0) {
+		int r = -errno;
+
+		close(p[1]);
+		return vd_error_errno(err, r, "%s", o->path);
+	}
+	if (!pid) {
+		identify(o, &a);
+		_exit(write(p[1], &a, sizeof(a)) != sizeof(a));
+	}
+	close(p[1]);
+	do
+		n = read(mine, &a, sizeof(a));
+	while (n < 0 && errno == EINTR);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (n != sizeof(a))
+		return vd_error_set(err, -EIO, "%s: cannot find out what it is", o->path);
+	a.words.text[sizeof(a.words.text) - 1] = '\0';
+	if (a.code)
+		return vd_error_set(err, a.code, "%s", a.words.text);
+	snprintf(words, size, "%s", a.words.text);
+	*container = a.container;
+	return 0;
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "userspace/vdrive/vdrive.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+const char *progname = "vdrive";
+
+void *need(void *p)
+{
+	if (!p) {
+		fprintf(stderr, "%s: out of memory\n", progname);
+		exit(MOUNT_SYSTEM);
+	}
+	return p;
+}
+
+static char *vformat(const char *fmt, va_list ap)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	return need(text);
+}
+
+char *format(const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = vformat(fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+/* One write, so that lines of commands that run at once do not mix. */
+static void say(const char *text)
+{
+	_cleanup_free_ char *safe = text_safe(text);
+
+	fprintf(stderr, "%s: %s\n", progname, safe);
+}
+
+void complain(const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = vformat(fmt, ap);
+	va_end(ap);
+	say(text);
+}
+
+void complain_error(int code, const struct vd_error *err, const char *what)
+{
+	const char *words = err->text[0] ? err->text : strerror(-code);
+	size_t n = strlen(what);
+
+	/* The words may name it already. */
+	if (!strncmp(words, what, n) && (words[n] == ':' || words[n] == ' '))
+		complain("%s", words);
+	else
+		complain("%s: %s", what, words);
+}
+
+int wrong_usage(int status, const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+
+	if (fmt) {
+		va_start(ap, fmt);
+		text = vformat(fmt, ap);
+		va_end(ap);
+		say(text);
+	}
+	fprintf(stderr, "Try '%s --help' for more information.\n", progname);
+	return status;
+}
+
+int mount_status(int error)
+{
+	switch (error) {
+	case 0:
+		return 0;
+	case -EPERM:
+	case -EACCES:
+		return MOUNT_USAGE;
+	case -ENOMEM:
+	case -EAGAIN:
+	case -EMFILE:
+	case -ENFILE:
+		return MOUNT_SYSTEM;
+	case -EINTR:
+		return MOUNT_INTERRUPTED;
+	default:
+		return MOUNT_FAILED;
+	}
+}
