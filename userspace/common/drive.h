@@ -45,6 +45,7 @@ struct vd_drive_state {
 	char options[512];	   /* as given with -o */
 	pid_t keeper;
 	uid_t uid;	   /* the owner */
+	gid_t gid;
 	int64_t started;   /* seconds since the epoch */
 	bool read_only;
 	bool alive; /* not stored: does a keeper hold the lock? */

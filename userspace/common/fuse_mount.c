@@ -208,6 +208,11 @@ static int mount_by_fusermount(const char *dir, const char *source, const char *
 		return vd_error_set(err, r,
 				    "cannot mount on %s: there is no fusermount3 (install fuse3)",
 				    dir);
+	if (r && strstr(said, "/dev/fuse: Permission denied"))
+		return vd_error_set(
+			err, -EACCES,
+			"cannot mount on %s: /dev/fuse is closed to users here (root can open it: chmod 666 /dev/fuse)",
+			dir);
 	if (r)
 		return vd_error_set(err, r, "cannot mount on %s: %s", dir,
 				    said[0] ? said_text(said) : "fusermount3 failed");

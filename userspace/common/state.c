@@ -84,8 +84,8 @@ int vd_state_write(int lock_fd, const struct vd_drive_state *s, struct vd_error 
 	put_text(f, "image", s->image);
 	put_text(f, "mountpoint", s->mountpoint);
 	put_text(f, "options", s->options);
-	fprintf(f, "keeper=%d\nuid=%u\nstarted=%lld\nread_only=%d\nend=1\n", (int)s->keeper,
-		(unsigned)s->uid, (long long)s->started, s->read_only);
+	fprintf(f, "keeper=%d\nuid=%u\ngid=%u\nstarted=%lld\nread_only=%d\nend=1\n", (int)s->keeper,
+		(unsigned)s->uid, (unsigned)s->gid, (long long)s->started, s->read_only);
 	if (fclose(f))
 		return vd_error_errno(err, -errno, "cannot write the state of drive %s", s->name);
 	/* In place, since the lock is on this file; "end" tells a reader that it saw all of it. */
@@ -122,6 +122,8 @@ static int parse_state(char *text, struct vd_drive_state *s)
 			s->keeper = (pid_t)strtol(value, NULL, 10);
 		else if (!strcmp(line, "uid"))
 			s->uid = (uid_t)strtoul(value, NULL, 10);
+		else if (!strcmp(line, "gid"))
+			s->gid = (gid_t)strtoul(value, NULL, 10);
 		else if (!strcmp(line, "started"))
 			s->started = strtoll(value, NULL, 10);
 		else if (!strcmp(line, "read_only"))

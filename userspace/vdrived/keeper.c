@@ -680,6 +680,7 @@ int vd_keeper_main(const struct vd_keeper_args *args)
 	k.foreground = args->foreground;
 	k.state.keeper = getpid();
 	k.state.uid = geteuid();
+	k.state.gid = getegid();
 	k.state.started = time(NULL);
 	k.session[VD_SESSION_DRIVE].wanted = true;
 	k.session[VD_SESSION_FILES].wanted = k.state.mountpoint[0] != '\0';

@@ -97,9 +97,8 @@ static int own_stat(const struct vd_fuse_session *fs, fuse_ino_t node, struct st
 	*st = (struct stat){ .st_ino = node & ~OWN,
 			     .st_nlink = 1,
 			     .st_uid = s->state.uid,
-			     .st_gid = (gid_t)-1,
+			     .st_gid = s->state.gid,
 			     .st_blksize = 4096 };
-	st->st_gid = getgid();
 	st->st_mtime = st->st_ctime = st->st_atime = s->state.started;
 	if (node == FUSE_ROOT_ID || node == NODE_ATTR_DIR) {
 		st->st_mode = S_IFDIR | 0555;
