@@ -212,7 +212,7 @@ static int parse_columns(const char *list, int *ids, size_t *n, struct vd_error 
 
 static const char *state_of(const struct row *r)
 {
-	char mount[PATH_MAX];
+	char mount[PATH_MAX + VD_DRIVE_NAME_MAX + 2];
 
 	if (!r->f->state.alive)
 		return "dead";

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Completion of vdrive(1) for bash.
+
+_vdrive_names() {
+	local IFS=$'\n'
+	mapfile -t COMPREPLY < <(compgen -W "$(vdrive list -n -r -o NAME 2>/dev/null)" -- "$1")
+}
+
+_vdrive_files() {
+	compopt -o filenames
+	mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen "$1" -- "$2")
+}
+
+_vdrive_words() {
+	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
+}
+
+_vdrive_columns() {
+	local head="" last=$1
+	if [[ $1 == *,* ]]; then
+		head=${1%,*},
+		last=${1##*,}
+	fi
+	compopt -o nospace
+	mapfile -t COMPREPLY < <(compgen -P "$head" -W "NAME TYPE SIZE RO STATE MOUNTPOINT IMAGE PATH FORMAT
+		FSTYPE LABEL VOLUME-ID VIEW SESSION SESSIONS OPTIONS OWNER UID PID READER-PID STARTED" -- "$last")
+}
+
+_vdrive() {
+	local cur=$2 prev=$3 verb=${COMP_WORDS[1]} i arguments=0
+	COMPREPLY=()
+
+	if ((COMP_CWORD == 1)); then
+		_vdrive_words "mount umount attach detach list set info help --help --version" "$cur"
+		return
+	fi
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-n | --name | -o | --options | --output | --format)
+			[[ $verb == list && ${COMP_WORDS[i]} == -n ]] || ((i++))
+			;;
+		-*) ;;
+		*) ((arguments++)) ;;
+		esac
+	done
+	case $verb,$prev in
+	mount,-o | mount,--options | info,-o | info,--options)
+		compopt -o nospace
+		_vdrive_words "norock nojoliet map=off check=relaxed session= uid= gid= mode= dmode= allow_other noexec" "$cur"
+		return
+		;;
+	list,-o | list,--output)
+		_vdrive_columns "$cur"
+		return
+		;;
+	attach,--format)
+		_vdrive_words raw "$cur"
+		return
+		;;
+	mount,-n | mount,--name | attach,-n | attach,--name)
+		return
+		;;
+	esac
+	if [[ $cur == -* ]]; then
+		case $verb in
+		mount) _vdrive_words "--name --options --foreground --verbose --help" "$cur" ;;
+		umount) _vdrive_words "--lazy --help" "$cur" ;;
+		attach) _vdrive_words "--name --read-only --format --help" "$cur" ;;
+		detach) _vdrive_words "--all --lazy --help" "$cur" ;;
+		list) _vdrive_words "--bytes --json --noheadings --output --output-all --raw --help" "$cur" ;;
+		set) _vdrive_words "--json --noheadings --help" "$cur" ;;
+		info) _vdrive_words "--options --json --help" "$cur" ;;
+		esac
+		return
+	fi
+	case $verb in
+	mount)
+		if ((arguments == 0)); then
+			_vdrive_files -f "$cur"
+		else
+			_vdrive_files -d "$cur"
+		fi
+		;;
+	info | attach)
+		_vdrive_files -f "$cur"
+		;;
+	umount)
+		_vdrive_names "$cur"
+		_vdrive_files -d "$cur"
+		;;
+	detach)
+		_vdrive_names "$cur"
+		_vdrive_files -f "$cur"
+		;;
+	list)
+		_vdrive_names "$cur"
+		;;
+	set)
+		if ((arguments == 0)); then
+			_vdrive_names "$cur"
+		else
+			compopt -o nospace
+			_vdrive_words "$(vdrive set -n "${COMP_WORDS[2]}" 2>/dev/null | awk '{print $1}')" "$cur"
+		fi
+		;;
+	help)
+		_vdrive_words "mount umount attach detach list set info" "$cur"
+		;;
+	esac
+}
+
+complete -F _vdrive vdrive
