@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Other people's readers of ISO 9660, each giving the tree it sees. Uses check.h: to be called from tests only; a
+ * reader that is there and fails is a failed check.
+ */
+#ifndef VD_TESTS_ORACLE_H
+#define VD_TESTS_ORACLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "treelist.h"
+
+/* How an image is to be read. */
+struct oracle_view {
+	bool norock, nojoliet, map_off;
+	uint32_t sector;	 /* where the session starts, LBA; 0: the reader's own choice */
+	const char *kernel_only; /* more options for mount(8), or NULL */
+};
+
+/* xorriso and bsdtar extract to a folder in @work, which is read and removed. */
+bool oracle_xorriso(const char *work, const char *iso, const struct oracle_view *view,
+		    struct tree *out);
+bool oracle_bsdtar(const char *work, const char *iso, const struct oracle_view *view,
+		   struct tree *out);
+
+/* The kernel's isofs. One boot of User Mode Linux reads all that is asked. */
+struct oracle_job {
+	const char *iso; /* the image's path, on the file system of @work */
+	struct oracle_view view;
+	struct tree tree;
+	char error[32]; /* "EINVAL" when the kernel would not mount it; "" otherwise */
+};
+
+/* NULL when User Mode Linux is installed, else why it cannot be used. */
+const char *oracle_uml_missing(void);
+bool oracle_uml(const char *work, struct oracle_job *jobs, size_t n);
+
+#endif

@@ -1,0 +1,668 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * ISO images, mounted and compared path by path with what other readers show.
+ *
+ *     image     made here by xorriso, genisoimage or makefs (isogen.c)
+ *     view      one way of mounting it: options such as norock, map=off, session=2
+ *     oracle    what it is compared with: the tree it was made from, the kernel's isofs, xorriso, bsdtar
+ *
+ * Every image has one test, which compares all its views with all oracles that can show that view, in all fields
+ * that the oracle can know. Where an oracle is wrong, the table `exceptions` says so: which one, which paths, which
+ * field and why. An exception that nothing needed fails the last test, so that none outlives its reason.
+ *
+ * The kernel has no exceptions in what it can show, but zisofs version 2 and the times that it cuts.
+ *
+ * For people who work on the reader, $VDRIVE_ISO_IMAGES takes only images with that in their name, and
+ * $VDRIVE_ISO_THROUGH=library leaves FUSE out; =kernel compares the kernel with the other oracles.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "fs/fs.h"
+#include "images/image.h"
+#include "isogen.h"
+#include "oracle.h"
+#include "treelist.h"
+#include "util/cleanup.h"
+
+enum field {
+	F_PATH = 1, /* that the entry is there at all */
+	F_TYPE = 2,
+	F_SIZE = 4, /* of files */
+	F_DIGEST = 8,
+	F_TARGET = 16,
+	F_RDEV = 32,
+	F_MTIME = 64,
+	F_MODE = 128,
+	F_OWNER = 256,
+	F_NLINK = 512,
+	F_OTHER_SIZE =
+		1024, /* of what is no file: as stored on the disc, so that no copy can have it */
+};
+
+#define F_CONTENT (F_PATH | F_TYPE | F_SIZE | F_DIGEST | F_TARGET | F_RDEV)
+#define F_ALL (F_CONTENT | F_MTIME | F_MODE | F_OWNER | F_NLINK | F_OTHER_SIZE)
+
+enum oracle { O_SOURCE = 1, O_KERNEL = 2, O_XORRISO = 4, O_BSDTAR = 8 };
+
+static const char *oracle_name(enum oracle o)
+{
+	switch (o) {
+	case O_SOURCE:
+		return "source";
+	case O_KERNEL:
+		return "kernel";
+	case O_XORRISO:
+		return "xorriso";
+	case O_BSDTAR:
+		return "bsdtar";
+	}
+	return "?";
+}
+
+/* What trees an image has. */
+enum trees { T_PLAIN = 1, T_JOLIET = 2, T_ROCK = 4 };
+
+#define IMAGES(X)                                                                                  \
+	X(posix_xorriso, "posix-xorriso", T_ROCK | T_JOLIET)                                       \
+	X(posix_genisoimage, "posix-genisoimage", T_ROCK | T_JOLIET)                               \
+	X(posix_makefs, "posix-makefs", T_ROCK)                                                    \
+	X(deep_xorriso, "deep-xorriso", T_ROCK | T_JOLIET)                                         \
+	X(deep_xorriso_relocated, "deep-xorriso-relocated", T_ROCK)                                \
+	X(deep_genisoimage_relocated, "deep-genisoimage-relocated", T_ROCK)                        \
+	X(deep_genisoimage, "deep-genisoimage", T_ROCK)                                            \
+	X(deep_genisoimage_plain, "deep-genisoimage-plain", T_PLAIN)                               \
+	X(deep_makefs_relocated, "deep-makefs-relocated", T_ROCK)                                  \
+	X(names_xorriso, "names-xorriso", T_ROCK | T_JOLIET)                                       \
+	X(names_genisoimage, "names-genisoimage", T_ROCK)                                          \
+	X(names_makefs, "names-makefs", T_ROCK)                                                    \
+	X(joliet_1, "joliet-1", T_JOLIET)                                                          \
+	X(joliet_2, "joliet-2", T_JOLIET)                                                          \
+	X(joliet_3, "joliet-3", T_JOLIET)                                                          \
+	X(joliet_xorriso, "joliet-xorriso", T_JOLIET)                                              \
+	X(many, "many", T_ROCK | T_JOLIET)                                                         \
+	X(zisofs_1, "zisofs-1", T_ROCK)                                                            \
+	X(zisofs_1_128k, "zisofs-1-128k", T_ROCK)                                                  \
+	X(zisofs_2, "zisofs-2", T_ROCK)                                                            \
+	X(level_1, "level-1", T_PLAIN)                                                             \
+	X(level_2, "level-2", T_PLAIN)                                                             \
+	X(level_3, "level-3", T_PLAIN)                                                             \
+	X(level_4, "level-4", T_PLAIN)                                                             \
+	X(level_1_xorriso, "level-1-xorriso", T_PLAIN)                                             \
+	X(level_2_xorriso, "level-2-xorriso", T_PLAIN)                                             \
+	X(level_4_xorriso, "level-4-xorriso", T_PLAIN)                                             \
+	X(plain_makefs, "plain-makefs", T_PLAIN)                                                   \
+	X(flags, "flags", T_PLAIN)                                                                 \
+	X(sessions_xorriso, "sessions-xorriso", T_ROCK | T_JOLIET)                                 \
+	X(sessions_genisoimage, "sessions-genisoimage", T_ROCK | T_JOLIET)                         \
+	X(sessions_gap, "sessions-gap", T_ROCK | T_JOLIET)                                         \
+	X(big, "big", T_ROCK)
+
+static const struct subject {
+	const char *image;
+	unsigned int trees;
+} subjects[] = {
+#define X(function, name, trees_) { name, trees_ },
+	IMAGES(X)
+#undef X
+};
+
+#define VIEWS_MAX 8
+
+/* One way of mounting an image. */
+struct view {
+	char options[96]; /* vdrive's */
+	struct oracle_view as;
+	const char *
+		source; /* what it must show, or NULL when names or contents are not the source's */
+	unsigned int tree;     /* which kind of tree it shows: one of enum trees */
+	unsigned int oracles;  /* that can show it */
+	struct oracle_job job; /* the kernel's */
+};
+
+struct image {
+	const struct isogen_image *gen;
+	const char *iso;
+	bool made;
+	const char *missing; /* the tool that is not there */
+	struct view views[VIEWS_MAX];
+	size_t nviews;
+};
+
+static struct image images[VD_ARRAY_SIZE(subjects)];
+static const char *work;
+static const char *no_kernel; /* why there is no kernel to compare with */
+static enum { THROUGH_FUSE, THROUGH_LIBRARY, THROUGH_KERNEL } through;
+
+/*
+ * Where the oracles are known to be wrong. @image, @options and @path are patterns as in fnmatch(3); "*" matches
+ * slashes too.
+ */
+static struct exception {
+	unsigned int oracles;
+	const char *image, *options, *path;
+	unsigned int fields; /* not compared */
+	const char *why;
+	bool used;
+} exceptions[] = {
+	{ 0 },
+};
+
+/* What of @fields is to be compared for one path. */
+static unsigned int without_exceptions(const struct image *im, const struct view *v, enum oracle o,
+				       const char *path, unsigned int differ)
+{
+	for (size_t i = 0; i < VD_ARRAY_SIZE(exceptions) && differ; i++) {
+		struct exception *e = &exceptions[i];
+
+		if (!(e->oracles & o) || !(e->fields & differ) ||
+		    fnmatch(e->image, im->gen->name, 0) || fnmatch(e->options, v->options, 0) ||
+		    fnmatch(e->path, path, 0))
+			continue;
+		e->used = true;
+		differ &= ~e->fields;
+	}
+	return differ;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* The fields in which two entries differ. */
+static unsigned int difference(const struct tree_entry *a, const struct tree_entry *b)
+{
+	unsigned int d = 0;
+
+	if (a->type != b->type)
+		d |= F_TYPE;
+	if (a->size != b->size)
+		d |= a->type == 'f' && b->type == 'f' ? F_SIZE : F_OTHER_SIZE;
+	if (strcmp(a->digest, b->digest))
+		d |= F_DIGEST;
+	if (!same_text(a->target, b->target))
+		d |= F_TARGET;
+	if (a->major != b->major || a->minor != b->minor)
+		d |= F_RDEV;
+	if (a->mtime != b->mtime)
+		d |= F_MTIME;
+	if (a->mode != b->mode)
+		d |= F_MODE;
+	if (a->uid != b->uid || a->gid != b->gid)
+		d |= F_OWNER;
+	if (a->nlink != b->nlink)
+		d |= F_NLINK;
+	return d;
+}
+
+struct differences {
+	const struct image *im;
+	const struct view *v;
+	enum oracle o;
+	int n;
+	char *text;
+	size_t len;
+	FILE *f;
+};
+
+static void differs(struct differences *d, const char *what, const struct tree_entry *got,
+		    const struct tree_entry *want)
+{
+	if (d->n++ >= 6)
+		return;
+	fprintf(d->f, "  %s\n", what);
+	for (int i = 0; i < 2; i++) {
+		const struct tree_entry *e = i ? want : got;
+		char *line = e ? tree_entry_line(e) : NULL;
+
+		if (line)
+			fprintf(d->f, "    %-8s %s\n", i ? oracle_name(d->o) : "vdrive", line);
+		free(line);
+	}
+}
+
+static const char *field_names(unsigned int fields)
+{
+	static const char *const names[] = { "path",   "type",	"size",	     "digest",
+					     "target", "rdev",	"mtime",     "mode",
+					     "owner",  "nlink", "other-size" };
+	char *text = check_printf("%s", "");
+
+	for (size_t i = 0; i < VD_ARRAY_SIZE(names); i++) {
+		if (fields & (1u << i))
+			text = check_printf("%s%s%s", text, *text ? " " : "", names[i]);
+	}
+	return text;
+}
+
+static void compare(const struct image *im, const struct view *v, enum oracle o,
+		    const struct tree *got, const struct tree *want, unsigned int fields)
+{
+	struct differences d = { .im = im, .v = v, .o = o };
+	size_t i = 0, k = 0;
+
+	d.f = open_memstream(&d.text, &d.len);
+	ASSERT(d.f != NULL);
+	/* A tree of nothing but its root would equal nothing but another: no image here is empty. */
+	CHECK(got->n > 1);
+	while (i < got->n || k < want->n) {
+		const struct tree_entry *a = i < got->n ? &got->entries[i] : NULL;
+		const struct tree_entry *b = k < want->n ? &want->entries[k] : NULL;
+		int order = !a ? 1 : !b ? -1 : strcmp(a->path, b->path);
+		unsigned int differ = order ? F_PATH : difference(a, b) & fields;
+
+		if (differ)
+			differ =
+				without_exceptions(im, v, o, order > 0 ? b->path : a->path, differ);
+		if (differ)
+			differs(&d, field_names(differ), order <= 0 ? a : NULL,
+				order >= 0 ? b : NULL);
+		i += order <= 0;
+		k += order >= 0;
+	}
+	fclose(d.f);
+	if (d.n)
+		CHECK_FAIL("%s -o '%s': %d differences from %s (%zu entries, %zu there):\n%s",
+			   im->gen->name, v->options, d.n, oracle_name(o), got->n, want->n, d.text);
+	free(d.text);
+}
+
+/* The tree as vdrive shows it. */
+
+static bool vdrive_run(const char *const *argv)
+{
+	struct check_cmd c = { .argv = argv, .timeout_ms = 30000 };
+
+	return CHECK_RUN(&c, 0);
+}
+
+static bool show_fuse(const char *iso, const char *opts, struct tree *out)
+{
+	const char *dir = check_printf("%s/mnt", work);
+	const char *mount[] = { VDRIVE, "mount", "-o", *opts ? opts : "ro", iso, dir, NULL };
+	const char *umount[] = { VDRIVE, "umount", dir, NULL };
+	bool ok;
+
+	if (!vdrive_run(mount))
+		return false;
+	ok = CHECK_OK(tree_walk(out, dir));
+	return vdrive_run(umount) && ok;
+}
+
+struct library_walk {
+	struct vd_fs *fs;
+	struct tree *tree;
+	struct library_entry {
+		struct vd_fs_attr attr;
+		char *name;
+	} * entries;
+	size_t n, room;
+	uint64_t position;
+};
+
+static int library_fill(void *arg, const char *name, size_t len, const struct vd_fs_attr *attr,
+			uint64_t next)
+{
+	struct library_walk *w = arg;
+
+	if (w->n == w->room) {
+		w->room = w->room ? w->room * 2 : 64;
+		w->entries = realloc(w->entries, w->room * sizeof(*w->entries));
+		if (!w->entries)
+			return -ENOMEM;
+	}
+	w->entries[w->n].attr = *attr;
+	w->entries[w->n++].name = strndup(name, len);
+	w->position = next;
+	return 0;
+}
+
+static void library_entry(struct tree_entry *e, const struct vd_fs_attr *a)
+{
+	struct stat st = { .st_mode = a->mode,
+			   .st_nlink = a->nlink,
+			   .st_uid = a->uid,
+			   .st_gid = a->gid,
+			   .st_rdev = a->rdev,
+			   .st_size = (off_t)a->size,
+			   .st_mtim = a->mtime };
+
+	tree_entry_from_stat(e, &st);
+}
+
+static void library_file(struct vd_fs *fs, const struct vd_fs_attr *a, struct tree_entry *e)
+{
+	static struct tree_digest digest;
+	static uint8_t buf[1 << 20];
+	uint64_t off = 0;
+	ssize_t n;
+
+	tree_digest_init(&digest);
+	while ((n = vd_fs_read(fs, a->ino, buf, sizeof(buf), off)) > 0) {
+		tree_digest_add(&digest, buf, (size_t)n);
+		off += (uint64_t)n;
+	}
+	if (n < 0)
+		tree_error_text((int)n, e->digest);
+	else
+		tree_digest_end(&digest, e->digest);
+}
+
+static int library_dir(struct vd_fs *fs, struct tree *tree, uint64_t ino, const char *path)
+{
+	struct library_walk w = { .fs = fs, .tree = tree };
+	int r = vd_fs_readdir(fs, ino, 0, library_fill, &w);
+
+	if (r < 0) {
+		for (size_t i = 0; i < tree->n; i++) {
+			if (!strcmp(tree->entries[i].path, *path ? path : "."))
+				tree_error_text(r, tree->entries[i].digest);
+		}
+		r = 0;
+	}
+	for (size_t i = 0; i < w.n; i++) {
+		const struct vd_fs_attr *a = &w.entries[i].attr;
+		struct tree_entry e = { 0 };
+		char target[VD_FS_LINK_MAX];
+		struct vd_fs_attr looked;
+		char *sub = NULL;
+
+		if (r || asprintf(&sub, "%s%s%s", path, *path ? "/" : "", w.entries[i].name) < 0) {
+			free(w.entries[i].name);
+			continue;
+		}
+		e.path = sub;
+		library_entry(&e, a);
+		/* The two ways to an entry must agree. */
+		if (CHECK_OK(vd_fs_lookup(fs, ino, w.entries[i].name, strlen(w.entries[i].name),
+					  &looked)))
+			CHECK_UINT(looked.ino, a->ino);
+		if (e.type == 'f')
+			library_file(fs, a, &e);
+		if (e.type == 'l') {
+			r = vd_fs_readlink(fs, a->ino, target, sizeof(target));
+			if (r < 0)
+				tree_error_text(r, e.digest);
+			else
+				e.target = target;
+			r = 0;
+		}
+		r = tree_add(tree, &e);
+		if (!r && e.type == 'd')
+			r = library_dir(fs, tree, a->ino, sub);
+		free(sub);
+		free(w.entries[i].name);
+	}
+	free(w.entries);
+	return r;
+}
+
+static int no_opener(struct vd_opener *o, const char *name, struct vd_error *err)
+{
+	return -ENOENT;
+}
+
+static bool show_library(const char *iso, const char *opts, struct tree *out)
+{
+	struct vd_opener opener = { .open = no_opener };
+	struct vd_fs_options o = { 0 };
+	struct vd_error err = { "" };
+	struct vd_disc *disc = NULL;
+	struct vd_fs *fs = NULL;
+	struct tree_entry root = { .path = (char[]){ "." } };
+	struct vd_fs_attr attr;
+	_cleanup_free_ char *text = strdup(opts);
+	char *next = text, *option;
+	bool ok = true;
+
+	while (ok && (option = strsep(&next, ",")))
+		ok = !*option || CHECK_OK(vd_fs_option(&o, option, &err));
+	ok = ok &&
+	     CHECK_OK(vd_image_open(&opener, open(iso, O_RDONLY | O_CLOEXEC), "x.iso", &disc, NULL,
+				    &err)) &&
+	     CHECK_OK(vd_fs_open(disc, &o, &fs, &err)) &&
+	     CHECK_OK(vd_fs_getattr(fs, fs->root, &attr));
+	if (ok) {
+		library_entry(&root, &attr);
+		ok = CHECK_OK(tree_add(out, &root)) && CHECK_OK(library_dir(fs, out, fs->root, ""));
+	} else {
+		CHECK_STR(err.text, "");
+	}
+	tree_sort(out);
+	vd_fs_close(fs);
+	vd_disc_close(disc);
+	return ok;
+}
+
+static bool show(const struct image *im, const struct view *v, struct tree *out)
+{
+	if (through == THROUGH_KERNEL) {
+		for (size_t i = 0; i < v->job.tree.n; i++) {
+			if (!CHECK_OK(tree_add(out, &v->job.tree.entries[i])))
+				return false;
+		}
+		return true;
+	}
+	return through == THROUGH_LIBRARY ? show_library(im->iso, v->options, out)
+					  : show_fuse(im->iso, v->options, out);
+}
+
+/* Views. */
+
+static struct view *add_view(struct image *im, const char *opts, unsigned int tree)
+{
+	struct view *v = &im->views[im->nviews++];
+
+	snprintf(v->options, sizeof(v->options), "%s", opts);
+	v->tree = tree;
+	v->as.norock = strstr(opts, "norock") != NULL;
+	v->as.nojoliet = strstr(opts, "nojoliet") != NULL;
+	v->as.map_off = strstr(opts, "map=off") != NULL;
+	v->oracles = O_KERNEL | O_XORRISO | O_BSDTAR;
+	return v;
+}
+
+static void add_views(struct image *im, const struct subject *s)
+{
+	bool rock = s->trees & T_ROCK, joliet = s->trees & T_JOLIET;
+	uint32_t lba[16];
+	int n = isogen_sessions(work, im->gen->name, lba, 16);
+	struct view *v;
+
+	v = add_view(im, "", rock ? T_ROCK : joliet ? T_JOLIET : T_PLAIN);
+	v->source = im->gen->source;
+	if (!strcmp(im->gen->name, "big"))
+		return; /* one look at 4.5 GB is enough: the plain tree has the same extents */
+	for (int i = 1; i <= n; i++) {
+		v = add_view(im, check_printf("session=%d", i), T_ROCK);
+		v->as.sector = lba[i - 1];
+		v->source = check_printf("session%d", i);
+	}
+	if (rock && joliet)
+		v = add_view(im, "norock", T_JOLIET);
+	if (rock)
+		add_view(im, joliet ? "norock,nojoliet" : "norock", T_PLAIN);
+	else if (joliet)
+		add_view(im, "nojoliet", T_PLAIN);
+	add_view(im,
+		 rock && joliet ? "norock,nojoliet,map=off"
+		 : rock		? "norock,map=off"
+		 : joliet	? "nojoliet,map=off"
+				: "map=off",
+		 T_PLAIN);
+	if (!strcmp(im->gen->name, "flags")) {
+		static const char *const flags[] = { "hide", "showassoc", "hide,showassoc" };
+
+		/* No other reader has such options. */
+		im->views[0].oracles = im->views[1].oracles = O_KERNEL;
+		for (size_t i = 0; i < VD_ARRAY_SIZE(flags); i++) {
+			v = add_view(im, flags[i], T_PLAIN);
+			v->as.kernel_only = flags[i];
+			v->oracles = O_KERNEL;
+		}
+		im->views[0].source = NULL;
+	}
+	if (!strcmp(im->gen->name, "level-1")) {
+		v = add_view(im, "uid=7,gid=8,mode=0640,dmode=0750", T_PLAIN);
+		v->as.kernel_only = v->options;
+		v->oracles = O_KERNEL;
+	}
+	/*
+	 * Sessions that were appended, not grown: whoever takes the first volume descriptor sees the first session. The
+	 * kernel and xorriso are told where the last one is; bsdtar cannot be.
+	 */
+	for (size_t i = 0; n && i < im->nviews; i++) {
+		bool grown = !strcmp(im->gen->name, "sessions-xorriso");
+
+		v = &im->views[i];
+		if (!v->as.sector && !grown)
+			v->as.sector = lba[n - 1];
+		if (grown ? v->as.sector && v->as.sector != lba[n - 1] : v->as.sector != 0)
+			v->oracles &= ~(unsigned int)O_BSDTAR;
+	}
+}
+
+static void setup(void)
+{
+	const char *only = getenv("VDRIVE_ISO_IMAGES"), *mode = getenv("VDRIVE_ISO_THROUGH");
+	struct oracle_job *jobs;
+	size_t n = 0;
+
+	if (mode && !strcmp(mode, "library"))
+		through = THROUGH_LIBRARY;
+	else if (mode && !strcmp(mode, "kernel"))
+		through = THROUGH_KERNEL;
+	else if (access("/dev/fuse", R_OK | W_OK))
+		CHECK_SKIP("no /dev/fuse");
+	work = check_tmpdir();
+	no_kernel = oracle_uml_missing();
+	ASSERT_INT(mkdir(check_path("mnt"), 0755), 0);
+	ASSERT_INT(mkdir(check_path("run"), 0700), 0);
+	ASSERT_INT(setenv("VDRIVE_RUNTIME_DIR", check_path("run"), 1), 0);
+	for (size_t i = 0; i < VD_ARRAY_SIZE(subjects); i++) {
+		struct image *im = &images[i];
+
+		im->gen = isogen_find(subjects[i].image);
+		ASSERT(im->gen != NULL);
+		if (only && !strstr(im->gen->name, only)) {
+			im->missing = "not chosen by VDRIVE_ISO_IMAGES";
+			continue;
+		}
+		if (!check_have_program(im->gen->tool)) {
+			im->missing = check_printf("no %s", im->gen->tool);
+			continue;
+		}
+		im->iso = check_path("%s.iso", im->gen->name);
+		im->made = isogen_make(work, im->gen);
+		if (!im->made)
+			continue;
+		add_views(im, &subjects[i]);
+		n += im->nviews;
+	}
+	if (no_kernel)
+		return;
+	jobs = check_alloc(n * sizeof(*jobs));
+	n = 0;
+	for (size_t i = 0; i < VD_ARRAY_SIZE(images); i++) {
+		for (size_t k = 0; k < images[i].nviews; k++)
+			jobs[n++] = (struct oracle_job){ .iso = images[i].iso,
+							 .view = images[i].views[k].as };
+	}
+	if (!oracle_uml(work, jobs, n))
+		return;
+	n = 0;
+	for (size_t i = 0; i < VD_ARRAY_SIZE(images); i++) {
+		for (size_t k = 0; k < images[i].nviews; k++)
+			images[i].views[k].job = jobs[n++];
+	}
+}
+
+static void teardown(void)
+{
+	for (size_t i = 0; i < VD_ARRAY_SIZE(images); i++) {
+		for (size_t k = 0; k < images[i].nviews; k++)
+			tree_free(&images[i].views[k].job.tree);
+	}
+}
+
+/* What an extracted copy can tell. ISO 9660 and Joliet record neither owners nor modes. */
+static unsigned int extracted_fields(const struct view *v)
+{
+	unsigned int fields = F_CONTENT | F_MTIME;
+
+	if (v->tree == T_ROCK)
+		fields |= F_MODE | (geteuid() ? 0 : F_OWNER);
+	return fields;
+}
+
+static void compare_view(struct image *im, struct view *v)
+{
+	static struct tree got, want;
+	unsigned int fields = extracted_fields(v);
+
+	tree_free(&got);
+	if (!show(im, v, &got))
+		return;
+	if (v->oracles & O_KERNEL && !no_kernel) {
+		CHECK_STR(v->job.error, "");
+		compare(im, v, O_KERNEL, &got, &v->job.tree, F_ALL);
+	}
+	if (v->source) {
+		tree_free(&want);
+		if (CHECK_OK(tree_walk(&want, check_path("src/%s", v->source))))
+			compare(im, v, O_SOURCE, &got, &want, fields);
+	}
+	if (v->oracles & O_XORRISO && check_have_program("xorriso")) {
+		tree_free(&want);
+		if (oracle_xorriso(work, im->iso, &v->as, &want))
+			compare(im, v, O_XORRISO, &got, &want, fields);
+	}
+	if (v->oracles & O_BSDTAR && check_have_program("bsdtar")) {
+		tree_free(&want);
+		if (oracle_bsdtar(work, im->iso, &v->as, &want))
+			compare(im, v, O_BSDTAR, &got, &want, fields);
+	}
+	tree_free(&got);
+	tree_free(&want);
+}
+
+static void compare_image(size_t i)
+{
+	struct image *im = &images[i];
+
+	if (im->missing)
+		CHECK_SKIP("%s", im->missing);
+	ASSERT(im->made);
+	for (size_t k = 0; k < im->nviews; k++)
+		compare_view(im, &im->views[k]);
+}
+
+enum {
+#define X(function, name, trees) INDEX_##function,
+	IMAGES(X)
+#undef X
+};
+
+#define X(function, name, trees)                                                                   \
+	static void test_##function(void)                                                          \
+	{                                                                                          \
+		compare_image(INDEX_##function);                                                   \
+	}
+IMAGES(X)
+#undef X
+
+static const struct check_test tests[] = {
+#define X(function, name, trees) { name, test_##function },
+	IMAGES(X)
+#undef X
+};
+
+CHECK_MAIN_WITH(tests, setup, teardown)
