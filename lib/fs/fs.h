@@ -7,6 +7,10 @@
  * Nothing on the disc is trusted. A tree is always a tree: a directory that would be its own ancestor, or
  * that stands in two places, gives -ELOOP on lookup. A structure that is damaged gives -EUCLEAN (a short answer
  * is never returned as success), a read beyond the end of the image -EIO.
+ *
+ * One damaged entry does not hide its neighbours: readdir gives its name with an attr->mode that has no type (no bit of
+ * S_IFMT is set), and a lookup of it gives the error. Directories that stand in two places are listed like that too.
+ * Whoever walks a tree with readdir alone must take an entry without a type for an error.
  */
 #ifndef VD_FS_FS_H
 #define VD_FS_FS_H
@@ -50,8 +54,8 @@ struct vd_fs_stat {
  * Called for each entry, with the position after it. Returns 0 to go on, 1 to stop (full; this entry was not
  * taken), or -errno, which vd_fs_readdir() then returns. @attr is complete.
  */
-typedef int (*vd_fs_filldir)(void *arg, const char *name, size_t len,
-			     const struct vd_fs_attr *attr, uint64_t next);
+typedef int (*vd_fs_filldir)(void *arg, const char *name, size_t len, const struct vd_fs_attr *attr,
+			     uint64_t next);
 
 struct vd_fs;
 

@@ -7,12 +7,12 @@
 
 /* One entry of the El Torito boot catalog (El Torito 1.0, 2.0). */
 struct vd_iso_boot {
-	uint8_t platform;   /* 0x00 x86, 0x01 PowerPC, 0x02 Mac, 0xEF EFI */
-	uint8_t media;	    /* 0 no emulation, 1 1.2M, 2 1.44M, 3 2.88M floppy, 4 hard disk */
+	uint8_t platform; /* 0x00 x86, 0x01 PowerPC, 0x02 Mac, 0xEF EFI */
+	uint8_t media;	  /* 0 no emulation, 1 1.2M, 2 1.44M, 3 2.88M floppy, 4 hard disk */
 	bool bootable;
 	uint16_t load_segment, sectors; /* sectors of 512 bytes */
-	uint32_t lba;	    /* of 2048 bytes */
-	char id[29];	    /* of its section, trimmed */
+	uint32_t lba;			/* of 2048 bytes */
+	char id[29];			/* of its section, trimmed */
 };
 
 #define VD_ISO_BOOT_MAX 64
@@ -24,12 +24,13 @@ struct vd_iso_info {
 	time_t created, modified, expires, effective;
 	uint64_t bytes; /* volume space size */
 	uint32_t block;
-	bool rock_ridge, zisofs_seen;
+	bool rock_ridge;
+	bool zisofs_seen; /* in the root directory */
 	int joliet_level; /* 0: none */
 	bool enhanced;	  /* ISO 9660:1999, "level 4" */
 	int nsessions;
 	struct {
-		uint32_t lba; /* where the session starts */
+		uint32_t lba;	/* where the session starts */
 		uint64_t bytes; /* its volume's */
 		char volume_id[64];
 		time_t created;
@@ -43,7 +44,10 @@ struct vd_iso_info {
 int vd_iso_probe(struct vd_disc *disc);
 int vd_iso_open(struct vd_disc *disc, const struct vd_fs_options *o, struct vd_fs **out,
 		struct vd_error *err);
-/* Facts of the session that @o chooses. A damaged boot catalog is an error in @err and nboot stays at what was good. */
+/*
+ * Facts of the session that @o chooses. A damaged boot catalog is no failure: its words are in @err, which is empty
+ * otherwise, and nboot stays at what was good.
+ */
 int vd_iso_info(struct vd_disc *disc, const struct vd_fs_options *o, struct vd_iso_info *out,
 		struct vd_error *err);
 
