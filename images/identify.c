@@ -245,11 +245,12 @@ static const char *which_text(const struct vd_image_head *h)
 {
 	static const char *const toc_types[] = { "CD_DA", "CD_ROM", "CD_ROM_XA", "CD_I" };
 
-	if (has_line(h, "FILE") && has_line(h, "TRACK"))
-		return "a CUE sheet";
+	/* A TOC sheet has tracks and files too, so its type is looked for first. */
 	for (size_t i = 0; i < VD_ARRAY_SIZE(toc_types); i++)
 		if (has_line(h, toc_types[i]))
 			return "a TOC (cdrdao) sheet";
+	if (has_line(h, "FILE") && has_line(h, "TRACK"))
+		return "a CUE sheet";
 	for (size_t i = 0; i + 5 <= h->len && i < 256; i++)
 		if (!strncasecmp((const char *)h->data + i, "<html", 5))
 			return "a web page, perhaps of a download that failed";

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "test_store_mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+static int fails(struct vd_store *s, size_t len, uint64_t off)
+{
+	const struct mem_store *m = (struct mem_store *)s;
+
+	return off + len > m->fail_from ? m->fail_code : 0;
+}
+
+static int mem_pread(struct vd_store *s, void *buf, size_t len, uint64_t off)
+{
+	int r = fails(s, len, off);
+
+	if (!r)
+		memcpy(buf, ((struct mem_store *)s)->data + off, len);
+	return r;
+}
+
+static int mem_pwrite(struct vd_store *s, const void *buf, size_t len, uint64_t off)
+{
+	int r = fails(s, len, off);
+
+	if (!r)
+		memcpy(((struct mem_store *)s)->data + off, buf, len);
+	return r;
+}
+
+static void mem_close(struct vd_store *s)
+{
+	struct mem_store *m = (struct mem_store *)s;
+
+	if (m->closed)
+		++*m->closed;
+	free(m->data);
+	free(m);
+}
+
+static const struct vd_store_ops mem_ops = {
+	.name = "mem",
+	.pread = mem_pread,
+	.pwrite = mem_pwrite,
+	.close = mem_close,
+};
+
+struct mem_store *mem_store_new(const void *data, uint64_t size)
+{
+	struct mem_store *m = calloc(1, sizeof(*m));
+
+	ASSERT(m != NULL);
+	m->data = calloc(1, size ? size : 1);
+	ASSERT(m->data != NULL);
+	if (data)
+		memcpy(m->data, data, size);
+	m->store = (struct vd_store){ .ops = &mem_ops, .size = size, .block = 512 };
+	m->fail_from = UINT64_MAX;
+	return m;
+}
