@@ -315,16 +315,13 @@ struct writing {
 	const char *rundir, *drive, *name, *value;
 };
 
-/* One write(2) of value and newline, as `echo` does; the error may come as late as close(2). */
-static int write_value(int dir, const char *name, const char *value)
+/* One write(2) of value and newline, as `echo` does; the error may come as late as close(2). Takes @fd. */
+static int write_value(int fd, const char *value)
 {
-	int fd = openat(dir, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	_cleanup_free_ char *line = NULL;
 	int len = asprintf(&line, "%s\n", value), r = 0;
 	ssize_t n;
 
-	if (fd < 0)
-		return -errno;
 	if (len < 0) {
 		line = NULL;
 		close(fd);
@@ -340,29 +337,50 @@ static int write_value(int dir, const char *name, const char *value)
 	return r;
 }
 
+/* The drive's own words for the write that just failed, without the attribute's name before them. */
+static bool read_error(int dir, const char *name, struct vd_error *err)
+{
+	_cleanup_free_ char *words = malloc(VALUE_MAX);
+	size_t n = strlen(name);
+	const char *p = words;
+	mode_t mode;
+
+	if (!words || read_value(dir, "error", words, &mode) || !words[0])
+		return false;
+	if (!strncmp(p, name, n) && !strncmp(p + n, ": ", 2))
+		p += n + 2;
+	vd_error_set(err, 0, "%s", p);
+	return true;
+}
+
+static int write_attr(const struct writing *w, struct vd_error *err)
+{
+	_cleanup_close_ int dir = open_attrs(w->rundir, w->drive);
+	int fd, r;
+
+	if (dir < 0)
+		return vd_error_errno(err, dir, "cannot reach drive %s", w->drive);
+	fd = openat(dir, w->name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0) {
+		r = -errno;
+		if (r == -ENOENT)
+			return vd_error_set(err, r, "no such attribute (see 'vdrive set %s')",
+					    w->drive);
+		if (r == -EACCES || r == -EPERM || r == -EROFS)
+			return vd_error_set(err, r, "this attribute cannot be written");
+	} else {
+		r = write_value(fd, w->value);
+		if (r && read_error(dir, w->name, err))
+			return r;
+	}
+	return r ? vd_error_set(err, r, "%s", strerror(-r)) : 0;
+}
+
 static void write_child(const void *arg)
 {
 	struct vd_reply reply = { .magic = VD_REQUEST_MAGIC };
-	_cleanup_free_ char *words = malloc(VALUE_MAX);
-	const struct writing *w = arg;
-	int dir = open_attrs(w->rundir, w->drive);
-	mode_t mode;
 
-	if (dir < 0 || !words) {
-		reply.code = dir < 0 ? dir : -ENOMEM;
-		vd_error_errno(&reply.error, reply.code, "cannot reach drive %s", w->drive);
-	} else {
-		reply.code = write_value(dir, w->name, w->value);
-		if (reply.code == -ENOENT)
-			vd_error_set(&reply.error, 0, "no such attribute (see 'vdrive set %s')",
-				     w->drive);
-		else if (reply.code == -EACCES || reply.code == -EPERM || reply.code == -EROFS)
-			vd_error_set(&reply.error, 0, "this attribute cannot be written");
-		else if (reply.code && !read_value(dir, "error", words, &mode) && words[0])
-			vd_error_set(&reply.error, 0, "%s", words);
-		else if (reply.code)
-			vd_error_set(&reply.error, 0, "%s", strerror(-reply.code));
-	}
+	reply.code = write_attr(arg, &reply.error);
 	if (write(3, &reply, sizeof(reply)) != sizeof(reply))
 		_exit(1);
 }

@@ -75,19 +75,19 @@ static int check_dir(const char *dir, char *real, struct stat *st, struct vd_err
 {
 	_cleanup_free_ char *resolved = NULL;
 
+	/* A mount that is dead or hangs is not touched by this, and by nothing that follows. */
 	resolved = realpath(dir, NULL);
-	if (!resolved && errno == ENOTCONN)
+	if (!resolved)
+		return vd_error_errno(err, -errno, "%s", dir);
+	strcpy(real, resolved);
+	if (vd_fuse_mounted(real))
 		return vd_error_set(
-			err, -ENOTCONN,
-			"%s: a mount whose process died is there: 'vdrive umount %s' first", dir,
-			dir);
-	if (!resolved || stat(resolved, st))
+			err, -EBUSY,
+			"%s: a drive is mounted there already: 'vdrive umount %s' first", dir, dir);
+	if (stat(real, st))
 		return vd_error_errno(err, -errno, "%s", dir);
 	if (!S_ISDIR(st->st_mode))
 		return vd_error_errno(err, -ENOTDIR, "%s", dir);
-	strcpy(real, resolved);
-	if (vd_fuse_mounted(real))
-		return vd_error_set(err, -EBUSY, "%s: a drive is mounted there already", dir);
 	if (geteuid() && access(real, W_OK))
 		return vd_error_set(err, -errno,
 				    "%s: %s: FUSE lets a user mount only where he may write", dir,

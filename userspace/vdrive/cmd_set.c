@@ -48,7 +48,8 @@ static void show_all(const struct attrs *a, unsigned flags)
 					!v->readable  ? "write"
 					: v->writable ? "read,write"
 						      : "read",
-					v->readable ? v->value : NULL };
+					/* `stat` begins with blanks, as the kernel's does */
+					v->readable ? v->value + strspn(v->value, " ") : NULL };
 
 		table_add(t, cells, VD_ARRAY_SIZE(cells), flags);
 	}

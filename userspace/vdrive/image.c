@@ -105,6 +105,7 @@ int image_open(const char *path, bool writable, struct opened *out, struct vd_er
 	dir_fd = open_folder(out->path);
 	if (dir_fd < 0)
 		return vd_error_errno(err, -errno, "the folder of %s", path);
+	out->given = path;
 	out->fd = VD_TAKE_FD(fd);
 	out->dir_fd = VD_TAKE_FD(dir_fd);
 	return 0;
@@ -130,7 +131,7 @@ int image_lock(const struct opened *o, bool writable, struct vd_error *err)
 
 	locked_out = flock(o->fd, (writable ? LOCK_EX : LOCK_SH) | LOCK_NB) && errno == EWOULDBLOCK;
 	if (fstat(o->fd, &st))
-		return vd_error_errno(err, -errno, "%s", o->path);
+		return vd_error_errno(err, -errno, "%s", o->given);
 	r = find_all(false, &all, &n, NULL, err);
 	if (r)
 		return r;
@@ -142,16 +143,16 @@ int image_lock(const struct opened *o, bool writable, struct vd_error *err)
 			continue;
 		if (writes)
 			return vd_error_set(err, -EBUSY, "%s: in use: drive %s may write to it",
-					    o->path, s->name);
+					    o->given, s->name);
 		if (writable)
 			return vd_error_set(err, -EBUSY,
 					    "%s: in use: drive %s reads it (try --read-only)",
-					    o->path, s->name);
+					    o->given, s->name);
 	}
 	/* Readers share the image with whoever locked it: block devices are locked by udev now and then. */
 	if (locked_out && writable)
 		return vd_error_set(err, -EBUSY, "%s: in use: another program has locked it",
-				    o->path);
+				    o->given);
 	return 0;
 }
 
@@ -203,7 +204,7 @@ static void identify(const struct opened *o, struct answer *a)
 	ssize_t n;
 
 	if (!data) {
-		a->code = vd_error_errno(&a->words, -ENOMEM, "%s", o->path);
+		a->code = vd_error_errno(&a->words, -ENOMEM, "%s", o->given);
 		return;
 	}
 	a->code = vd_cage_enter(VD_CAGE_INFO, &a->words);
@@ -211,7 +212,7 @@ static void identify(const struct opened *o, struct answer *a)
 		return;
 	n = read_head(o->fd, data);
 	if (n < 0) {
-		a->code = vd_error_errno(&a->words, (int)n, "%s", o->path);
+		a->code = vd_error_errno(&a->words, (int)n, "%s", o->given);
 		return;
 	}
 	head.len = (size_t)n;
@@ -231,7 +232,7 @@ int image_identify(const struct opened *o, char *words, size_t size, bool *conta
 	pid_t pid;
 
 	if (pipe2(p, O_CLOEXEC))
-		return vd_error_errno(err, -errno, "%s", o->path);
+		return vd_error_errno(err, -errno, "%s", o->given);
 	mine = p[0];
 	fflush(NULL);
 	pid = fork();
@@ -239,7 +240,7 @@ int image_identify(const struct opened *o, char *words, size_t size, bool *conta
 		int r = -errno;
 
 		close(p[1]);
-		return vd_error_errno(err, r, "%s", o->path);
+		return vd_error_errno(err, r, "%s", o->given);
 	}
 	if (!pid) {
 		identify(o, &a);
@@ -252,7 +253,7 @@ int image_identify(const struct opened *o, char *words, size_t size, bool *conta
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (n != sizeof(a))
-		return vd_error_set(err, -EIO, "%s: cannot find out what it is", o->path);
+		return vd_error_set(err, -EIO, "%s: cannot find out what it is", o->given);
 	a.words.text[sizeof(a.words.text) - 1] = '\0';
 	if (a.code)
 		return vd_error_set(err, a.code, "%s", a.words.text);

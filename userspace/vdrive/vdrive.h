@@ -101,6 +101,7 @@ struct opened {
 	int fd;		     /* O_RDONLY or O_RDWR; a regular file or a block device */
 	int dir_fd;	     /* the folder it lies in */
 	uint64_t size;	     /* bytes */
+	const char *given;   /* as the user named it; borrowed */
 	char path[PATH_MAX]; /* absolute; links in it are as the user gave them */
 };
 #define OPENED_NONE                                                                                \
