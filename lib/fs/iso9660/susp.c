@@ -334,6 +334,7 @@ static int parse_tf(const uint8_t *p, struct vd_fs_attr *a)
 {
 	/* A creation time is taken for ctime: some writers confuse the two. Later ones win. */
 	struct timespec *where[7] = { &a->ctime, &a->mtime, &a->atime, &a->ctime };
+	uint8_t stamp[17];
 	size_t at = 5, size;
 
 	if (p[2] < 5)
@@ -342,11 +343,14 @@ static int parse_tf(const uint8_t *p, struct vd_fs_attr *a)
 	for (unsigned int i = 0; i < VD_ARRAY_SIZE(where); i++) {
 		if (!(p[4] >> i & 1))
 			continue;
-		if (at + size > p[2])
+		/* makefs counts one byte too few: the last time lacks its zone. */
+		if (at + size - 1 > p[2])
 			return -EUCLEAN;
+		memcpy(stamp, p + at, size - 1);
+		stamp[size - 1] = at + size > p[2] ? 0 : p[at + size - 1];
 		if (where[i]) {
-			where[i]->tv_sec = size == 7 ? iso_date7(p + at) : iso_date17(p + at);
-			/* The long form has hundredths of a second. */
+			/* The hundredths of a second of the long form are not kept: Linux does not. */
+			where[i]->tv_sec = size == 7 ? iso_date7(stamp) : iso_date17(stamp);
 			where[i]->tv_nsec = 0;
 		}
 		at += size;
@@ -384,14 +388,15 @@ struct rock {
 	struct link link;
 };
 
-static int parse_nm(const uint8_t *p, struct rock *k, char *name)
+/* The name of "." is known: some writers give it another, and unfinished. */
+static int parse_nm(const struct iso_record *r, const uint8_t *p, struct rock *k, char *name)
 {
 	size_t len;
 
 	if (p[2] < 5)
 		return -EUCLEAN;
-	/* "." and ".." need no name of their own, and a host's name is none. */
-	if (p[4] & ~NM_CONTINUE)
+	/* Said to be "." or "..", or a host's name. */
+	if (p[4] & ~NM_CONTINUE || (r->name_len == 1 && r->name[0] <= 1))
 		return 0;
 	len = p[2] - 5u;
 	k->name_more = p[4] & NM_CONTINUE;
@@ -414,7 +419,7 @@ static int parse_rock(struct iso_cursor *c, const struct iso_record *r, uint32_t
 	while ((ret = fields_next(&f, &p)) == 1) {
 		switch (SIG(p[0], p[1])) {
 		case SIG('N', 'M'):
-			ret = parse_nm(p, k, e->name);
+			ret = parse_nm(r, p, k, e->name);
 			break;
 		case SIG('P', 'X'):
 			ret = parse_px(p, &e->attr);
