@@ -80,6 +80,18 @@ int vd_store_map(struct vd_store *s, uint64_t off, uint64_t len, struct vd_fd_ra
 	return s->ops->map ? s->ops->map(s, off, len, out) : -EOPNOTSUPP;
 }
 
+void vd_store_memory(struct vd_store *s, struct vd_store_memory *out)
+{
+	*out = (struct vd_store_memory){ 0 };
+	if (s->ops->memory)
+		s->ops->memory(s, out);
+}
+
+int vd_store_set_mem_limit(struct vd_store *s, uint64_t bytes)
+{
+	return s->ops->set_mem_limit ? s->ops->set_mem_limit(s, bytes) : -EOPNOTSUPP;
+}
+
 void vd_store_close(struct vd_store *s)
 {
 	if (s)

@@ -31,15 +31,27 @@ struct vd_fd_range {
 	uint64_t len;
 };
 
+/* As zram's mm_stat counts them; bytes but for the pages. */
+struct vd_store_memory {
+	uint64_t orig, compr;		/* what is stored: as written, and as kept */
+	uint64_t used, used_max, limit; /* memory taken for it; limit 0: none */
+	uint64_t same_pages,
+		huge_pages; /* of 4096 bytes: one word over and over; kept as they are */
+};
+
 struct vd_store_ops {
 	const char *name;
 	int (*pread)(struct vd_store *s, void *buf, size_t len, uint64_t off);
 	int (*pwrite)(struct vd_store *s, const void *buf, size_t len, uint64_t off);
 	int (*zero)(struct vd_store *s, uint64_t off, uint64_t len); /* NULL: written as zeros */
 	int (*trim)(struct vd_store *s, uint64_t off, uint64_t len); /* NULL: as zero */
-	int (*flush)(struct vd_store *s); /* NULL: nothing is volatile */
+	int (*flush)(struct vd_store *s);			     /* NULL: nothing is volatile */
 	/* Where the bytes lie in a file, as far as one contiguous range goes. NULL: nowhere. */
 	int (*map)(struct vd_store *s, uint64_t off, uint64_t len, struct vd_fd_range *out);
+	/* What the bytes cost in memory. NULL: nothing. */
+	void (*memory)(struct vd_store *s, struct vd_store_memory *out);
+	/* -EOPNOTSUPP where there is no such limit (NULL). */
+	int (*set_mem_limit)(struct vd_store *s, uint64_t bytes);
 	void (*close)(struct vd_store *s); /* frees s and closes inner */
 };
 
@@ -59,6 +71,10 @@ int vd_store_trim(struct vd_store *s, uint64_t off, uint64_t len);
 int vd_store_flush(struct vd_store *s);
 /* -EOPNOTSUPP when the bytes lie in no file. out->len >= 1 and may be less than @len. */
 int vd_store_map(struct vd_store *s, uint64_t off, uint64_t len, struct vd_fd_range *out);
+/* Zeros where nothing is kept in memory. */
+void vd_store_memory(struct vd_store *s, struct vd_store_memory *out);
+/* Lowered below what is used, it makes writes fail with -ENOSPC; nothing is lost. */
+int vd_store_set_mem_limit(struct vd_store *s, uint64_t bytes);
 void vd_store_close(struct vd_store *s); /* NULL is fine */
 
 /*
@@ -67,6 +83,23 @@ void vd_store_close(struct vd_store *s); /* NULL is fine */
  * the descriptor would allow them. A directory, FIFO, socket or character device: -EINVAL with words.
  */
 int vd_store_file_open(int fd, bool read_only, struct vd_store **out, struct vd_error *err);
+
+/* @size bytes of plain memory, taken as they are written and given back when they are trimmed. */
+int vd_store_mem_open(uint64_t size, struct vd_store **out, struct vd_error *err);
+
+struct vd_lz4_options {
+	uint64_t
+		mem_limit; /* bytes of memory for what is stored; 0: as much as @size needs at worst */
+	/*
+	 * All memory is taken and locked now; reads and writes then allocate nothing and make no system call but
+	 * to wait for each other.
+	 */
+	bool locked;
+};
+
+/* @size bytes in compressed pages (page_codec.h). -ENOMEM, -EPERM (may not lock that much). */
+int vd_store_lz4_open(uint64_t size, const struct vd_lz4_options *o, struct vd_store **out,
+		      struct vd_error *err);
 
 /*
  * When set, a file store calls this before a read that cannot be answered from memory, in the thread that is

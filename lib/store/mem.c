@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* A store in plain memory: one anonymous mapping, whose pages are there once they are written. */
+#define _GNU_SOURCE
+#include "store/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PAGE 4096u
+/* Requests that overlap must not tear a byte, and the language has no such promise for memcpy(). */
+#define STRIPE (256u * 1024)
+#define LOCKS 64u
+
+struct mem_store {
+	struct vd_store store;
+	uint8_t *data;
+	size_t mapped;
+	pthread_rwlock_t locks[LOCKS];
+};
+
+static struct mem_store *to_mem(struct vd_store *s)
+{
+	return (struct mem_store *)s;
+}
+
+static pthread_rwlock_t *lock_of(struct mem_store *m, uint64_t off)
+{
+	return &m->locks[off / STRIPE % LOCKS];
+}
+
+/* As much of a request as lies in one stripe. */
+static size_t part(uint64_t off, uint64_t len)
+{
+	uint64_t n = STRIPE - off % STRIPE;
+
+	return (size_t)(n < len ? n : len);
+}
+
+static int mem_pread(struct vd_store *s, void *buf, size_t len, uint64_t off)
+{
+	struct mem_store *m = to_mem(s);
+	uint8_t *p = buf;
+
+	while (len) {
+		size_t n = part(off, len);
+
+		pthread_rwlock_rdlock(lock_of(m, off));
+		memcpy(p, m->data + off, n);
+		pthread_rwlock_unlock(lock_of(m, off));
+		p += n;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int mem_pwrite(struct vd_store *s, const void *buf, size_t len, uint64_t off)
+{
+	struct mem_store *m = to_mem(s);
+	const uint8_t *p = buf;
+
+	while (len) {
+		size_t n = part(off, len);
+
+		pthread_rwlock_wrlock(lock_of(m, off));
+		memcpy(m->data + off, p, n);
+		pthread_rwlock_unlock(lock_of(m, off));
+		p += n;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int mem_zero(struct vd_store *s, uint64_t off, uint64_t len)
+{
+	struct mem_store *m = to_mem(s);
+
+	while (len) {
+		size_t n = part(off, len);
+		/* Whole pages go back to the system, and read as zeros. */
+		uint64_t first = (off + PAGE - 1) / PAGE * PAGE, last = (off + n) / PAGE * PAGE;
+		int r = 0;
+
+		pthread_rwlock_wrlock(lock_of(m, off));
+		if (first >= last) {
+			memset(m->data + off, 0, n);
+		} else {
+			memset(m->data + off, 0, (size_t)(first - off));
+			memset(m->data + last, 0, (size_t)(off + n - last));
+			if (madvise(m->data + first, (size_t)(last - first), MADV_DONTNEED))
+				r = -errno;
+		}
+		pthread_rwlock_unlock(lock_of(m, off));
+		if (r)
+			return r;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static void mem_memory(struct vd_store *s, struct vd_store_memory *out)
+{
+	struct mem_store *m = to_mem(s);
+	unsigned char there[4096];
+	uint64_t pages = 0;
+
+	for (size_t at = 0; at < m->mapped; at += sizeof(there) * PAGE) {
+		size_t n = m->mapped - at;
+
+		if (n > sizeof(there) * PAGE)
+			n = sizeof(there) * PAGE;
+		if (mincore(m->data + at, n, there))
+			return;
+		for (size_t i = 0; i < (n + PAGE - 1) / PAGE; i++)
+			pages += there[i] & 1;
+	}
+	out->orig = out->compr = out->used = out->used_max = pages * PAGE;
+	out->huge_pages = pages;
+}
+
+static void mem_close(struct vd_store *s)
+{
+	struct mem_store *m = to_mem(s);
+
+	munmap(m->data, m->mapped);
+	for (size_t i = 0; i < LOCKS; i++)
+		pthread_rwlock_destroy(&m->locks[i]);
+	free(m);
+}
+
+static const struct vd_store_ops mem_ops = {
+	.name = "mem",
+	.pread = mem_pread,
+	.pwrite = mem_pwrite,
+	.zero = mem_zero,
+	.memory = mem_memory,
+	.close = mem_close,
+};
+
+int vd_store_mem_open(uint64_t size, struct vd_store **out, struct vd_error *err)
+{
+	struct mem_store *m;
+
+	if (!size || size > SIZE_MAX / 2)
+		return vd_error_set(err, -EINVAL, "a store of %llu bytes",
+				    (unsigned long long)size);
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return vd_error_errno(err, -ENOMEM, "cannot make the store");
+	m->store = (struct vd_store){ .ops = &mem_ops, .size = size, .block = PAGE };
+	m->mapped = (size_t)size;
+	m->data = mmap(NULL, m->mapped, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (m->data == MAP_FAILED) {
+		int r = -errno;
+
+		free(m);
+		return vd_error_errno(err, r, "cannot get memory for the store");
+	}
+	/* Huge pages would keep what was trimmed, 4 KiB at a time. */
+	madvise(m->data, m->mapped, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < LOCKS; i++)
+		pthread_rwlock_init(&m->locks[i], NULL);
+	*out = &m->store;
+	return 0;
+}
