@@ -210,9 +210,12 @@ int iso_entry_next(struct iso_cursor *c, struct iso_entry *e, bool attrs)
 		if ((o->hide && e->flags & REC_HIDDEN) || (!o->showassoc && e->flags & REC_ASSOC) ||
 		    e->relocated)
 			continue;
-		/* Without memory nothing is known: that is no damage. */
 		if (attrs)
 			enter_child(c->iso, e);
+		/* A relocated directory without the RE field that should hide it here (makefs). */
+		if (e->damage == -ENOENT)
+			continue;
+		/* Without memory nothing is known: that is no damage. */
 		if (e->damage == -ENOMEM)
 			return -ENOMEM;
 		return 1;
@@ -247,9 +250,12 @@ int iso_entry_at(struct iso_fs *iso, uint64_t ino, struct iso_cursor *c, struct 
 	return e->damage;
 }
 
-/* Reads the "." record of a directory: its sizes and its attributes. */
+/*
+ * Reads the "." record of a directory: its sizes and its attributes; and from the ".." record whether it was moved away
+ * from where it belongs.
+ */
 static int read_dot(struct iso_fs *iso, uint64_t extent, uint32_t size, struct iso_dir *dir,
-		    struct iso_entry *e)
+		    struct iso_entry *e, bool *moved)
 {
 	_cleanup_(iso_cursor_done) struct iso_cursor c;
 	struct iso_record r;
@@ -284,6 +290,8 @@ static int read_dot(struct iso_fs *iso, uint64_t extent, uint32_t size, struct i
 	dir->sure = size > r.size ? r.size : size;
 	if (!dir->sure || dir->size > ISO_DIR_MAX || dir->size > left)
 		return -EUCLEAN;
+	*moved = iso->view == ISO_ROCK && iso_cursor_next(&c, &r, &at) == 1 && is_dotdot(&r) &&
+		 iso_record_moved(&c, &r, iso->susp_skip);
 	return 0;
 }
 
@@ -300,10 +308,14 @@ int iso_dir_enter(struct iso_fs *iso, uint64_t extent, uint32_t size, uint64_t p
 {
 	struct iso_entry e;
 	struct iso_dir dir;
+	bool moved;
 	int r = iso_tree_check(iso, extent, place);
 
 	if (!r)
-		r = read_dot(iso, extent, size, &dir, &e);
+		r = read_dot(iso, extent, size, &dir, &e, &moved);
+	/* Its real place is that of the record with the CL field, which knows no size. */
+	if (!r && moved && size)
+		r = -ENOENT;
 	if (!r)
 		r = iso_tree_enter(iso, &dir, place);
 	if (!r)
@@ -317,10 +329,11 @@ int iso_dir_getattr(struct iso_fs *iso, uint64_t start, struct vd_fs_attr *attr)
 {
 	struct iso_entry e;
 	struct iso_dir dir, again;
+	bool moved;
 	int r = iso_tree_find(iso, start, &dir);
 
 	if (!r)
-		r = read_dot(iso, start, dir.size, &again, &e);
+		r = read_dot(iso, start, dir.size, &again, &e, &moved);
 	if (!r)
 		dir_attr(&dir, &e, attr);
 	return r;

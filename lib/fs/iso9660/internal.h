@@ -183,6 +183,9 @@ struct iso_susp_found {
 };
 int iso_susp_detect(struct iso_cursor *c, const struct iso_record *dot, struct iso_susp_found *out);
 
+/* Does a directory's ".." record say that the directory was moved here from deeper in the tree (PL)? */
+bool iso_record_moved(struct iso_cursor *c, const struct iso_record *dotdot, uint32_t skip);
+
 /* tree.c */
 int iso_tree_new(const struct iso_fs *iso, struct iso_tree **out);
 void iso_tree_free(struct iso_tree *t);
@@ -209,7 +212,7 @@ int iso_entry_next(struct iso_cursor *c, struct iso_entry *e, bool attrs);
 int iso_entry_at(struct iso_fs *iso, uint64_t ino, struct iso_cursor *c, struct iso_entry *e);
 /*
  * Enters a directory whose record at @place says @extent and @size (0: unknown), and gives its attributes,
- * which are those of its "." record.
+ * which are those of its "." record. -ENOENT: it was moved there and is to be shown elsewhere.
  */
 int iso_dir_enter(struct iso_fs *iso, uint64_t extent, uint32_t size, uint64_t place,
 		  struct vd_fs_attr *attr);

@@ -236,6 +236,18 @@ int iso_susp_detect(struct iso_cursor *c, const struct iso_record *dot, struct i
 	return 0;
 }
 
+bool iso_record_moved(struct iso_cursor *c, const struct iso_record *dotdot, uint32_t skip)
+{
+	struct fields f;
+	const uint8_t *p;
+
+	fields_init(&f, c, dotdot, skip);
+	while (fields_next(&f, &p) == 1)
+		if (SIG(p[0], p[1]) == SIG('P', 'L'))
+			return true;
+	return false;
+}
+
 /* The target of a link, put together from the components of its SL fields. */
 struct link {
 	char *out; /* NULL: only counted */
