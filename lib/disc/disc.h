@@ -34,10 +34,10 @@ struct vd_track {
 	int session; /* 1.. */
 	enum vd_track_mode mode;
 	enum vd_sector_layout layout;
-	int32_t start;		  /* LBA */
-	uint32_t length;	  /* sectors */
-	struct vd_store *store;	  /* owned by the disc; tracks may share it */
-	uint64_t store_offset;	  /* where sector `start` begins in it, bytes */
+	int32_t start;		/* LBA */
+	uint32_t length;	/* sectors */
+	struct vd_store *store; /* owned by the disc; tracks may share it */
+	uint64_t store_offset;	/* where sector `start` begins in it, bytes */
 };
 
 struct vd_disc {

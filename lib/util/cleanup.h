@@ -30,17 +30,17 @@ static inline void vd_cleanup_fclose(FILE **f)
 #define _cleanup_fclose_ _cleanup_(vd_cleanup_fclose)
 
 /* Hands the pointer (or descriptor) to the caller and disarms the cleanup. */
-#define VD_TAKE_PTR(p)                                                                            \
-	({                                                                                        \
-		__typeof__(p) vd_taken_ = (p);                                                    \
-		(p) = NULL;                                                                       \
-		vd_taken_;                                                                        \
+#define VD_TAKE_PTR(p)                                                                             \
+	({                                                                                         \
+		__typeof__(p) vd_taken_ = (p);                                                     \
+		(p) = NULL;                                                                        \
+		vd_taken_;                                                                         \
 	})
-#define VD_TAKE_FD(fd)                                                                            \
-	({                                                                                        \
-		int vd_taken_ = (fd);                                                             \
-		(fd) = -1;                                                                        \
-		vd_taken_;                                                                        \
+#define VD_TAKE_FD(fd)                                                                             \
+	({                                                                                         \
+		int vd_taken_ = (fd);                                                              \
+		(fd) = -1;                                                                         \
+		vd_taken_;                                                                         \
 	})
 
 #define VD_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -131,8 +131,9 @@ static const int allowed[] = {
 
 static int add_conditional(scmp_filter_ctx ctx, enum vd_cage_profile profile)
 {
-	static const int fcntls[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ,
-				      F_SETPIPE_SZ };
+	static const int fcntls[] = {
+		F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ, F_SETPIPE_SZ
+	};
 	int r;
 
 	/* fstat() of glibc 2.33 and newer: newfstatat(fd, "", ..., AT_EMPTY_PATH). */

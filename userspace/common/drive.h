@@ -44,9 +44,9 @@ struct vd_drive_state {
 	char mountpoint[PATH_MAX]; /* absolute, "" when there is none beside NAME/ */
 	char options[512];	   /* as given with -o */
 	pid_t keeper;
-	uid_t uid;	   /* the owner */
+	uid_t uid; /* the owner */
 	gid_t gid;
-	int64_t started;   /* seconds since the epoch */
+	int64_t started; /* seconds since the epoch */
 	bool read_only;
 	bool alive; /* not stored: does a keeper hold the lock? */
 };
@@ -109,10 +109,11 @@ int vd_drive_request(const char *rundir, const char *name, enum vd_request_op op
 /* Starting. */
 
 struct vd_drive_start {
-	struct vd_drive_state state; /* name, type, image, mountpoint, options, read_only are used */
-	int image_fd;		     /* opened by the caller, as the caller; borrowed */
-	int dir_fd;		     /* the folder that the image lies in (O_PATH); borrowed */
-	bool foreground;	     /* the keeper stays a child, logs to stderr: *pid is set */
+	struct vd_drive_state
+		state;	 /* name, type, image, mountpoint, options, read_only are used */
+	int image_fd;	 /* opened by the caller, as the caller; borrowed */
+	int dir_fd;	 /* the folder that the image lies in (O_PATH); borrowed */
+	bool foreground; /* the keeper stays a child, logs to stderr: *pid is set */
 };
 
 /*

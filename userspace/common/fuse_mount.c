@@ -201,13 +201,12 @@ static int mount_by_fusermount(const char *dir, const char *source, const char *
 		return vd_error_errno(err, -errno, "cannot mount on %s", dir);
 	mine = sv[0];
 	theirs = sv[1];
-	char *const argv[] = { (char *)"fusermount3", (char *)"-o", all, (char *)"--",
-			       (char *)dir, NULL };
+	char *const argv[] = { (char *)"fusermount3", (char *)"-o", all,
+			       (char *)"--",	      (char *)dir,  NULL };
 	r = run_fusermount(argv, theirs, said, sizeof(said));
 	if (r == -ENOPKG)
-		return vd_error_set(err, r,
-				    "cannot mount on %s: there is no fusermount3 (install fuse3)",
-				    dir);
+		return vd_error_set(
+			err, r, "cannot mount on %s: there is no fusermount3 (install fuse3)", dir);
 	if (r && strstr(said, "/dev/fuse: Permission denied"))
 		return vd_error_set(
 			err, -EACCES,
@@ -234,9 +233,9 @@ static int mount_as_root(const char *dir, const char *source, const char *option
 	size_t n = 0;
 
 	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
-		return vd_error_set(err, -errno,
-				    "cannot mount on %s: this kernel has no FUSE (try: modprobe fuse)",
-				    dir);
+		return vd_error_set(
+			err, -errno,
+			"cannot mount on %s: this kernel has no FUSE (try: modprobe fuse)", dir);
 	if (fd < 0)
 		return vd_error_errno(err, -errno, "cannot open /dev/fuse");
 	if (!copy)
@@ -266,8 +265,8 @@ static int mount_as_root(const char *dir, const char *source, const char *option
 
 int vd_fuse_mount(const char *dir, const char *source, const char *options, struct vd_error *err)
 {
-	return geteuid() ? mount_by_fusermount(dir, source, options, err) :
-			   mount_as_root(dir, source, options, err);
+	return geteuid() ? mount_by_fusermount(dir, source, options, err)
+			 : mount_as_root(dir, source, options, err);
 }
 
 int vd_fuse_unmount(const char *dir, bool lazy, struct vd_error *err)
@@ -283,9 +282,12 @@ int vd_fuse_unmount(const char *dir, bool lazy, struct vd_error *err)
 			return vd_error_set(err, r, "%s: target is busy", dir);
 		return r ? vd_error_errno(err, r, "cannot unmount %s", dir) : 0;
 	}
-	char *const argv[] = { (char *)"fusermount3", (char *)"-u",
-			       lazy ? (char *)"-z" : (char *)"--", lazy ? (char *)"--" : (char *)dir,
-			       lazy ? (char *)dir : NULL, NULL };
+	char *const argv[] = { (char *)"fusermount3",
+			       (char *)"-u",
+			       lazy ? (char *)"-z" : (char *)"--",
+			       lazy ? (char *)"--" : (char *)dir,
+			       lazy ? (char *)dir : NULL,
+			       NULL };
 	r = run_fusermount(argv, -1, said, sizeof(said));
 	if (r == -EBUSY)
 		return vd_error_set(err, r, "%s: target is busy", dir);

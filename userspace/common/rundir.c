@@ -72,9 +72,9 @@ int vd_drive_name_check(const char *name, struct vd_error *err)
 		return vd_error_set(err, -EINVAL, "a drive's name has 1 to %d characters",
 				    VD_DRIVE_NAME_MAX);
 	if (!isalnum((unsigned char)name[0]))
-		return vd_error_set(err, -EINVAL,
-				    "'%s' is no name for a drive: it begins with a letter or a digit",
-				    name);
+		return vd_error_set(
+			err, -EINVAL,
+			"'%s' is no name for a drive: it begins with a letter or a digit", name);
 	for (size_t i = 0; i < n; i++)
 		if (!name_char(name[i]) || (unsigned char)name[i] > 0x7e)
 			return vd_error_set(

@@ -238,7 +238,7 @@ int vd_state_list(const char *rundir, struct vd_drive_state **out, size_t *count
 		case 0:
 			n++;
 			break;
-		case -ENOENT: /* gone meanwhile */
+		case -ENOENT:  /* gone meanwhile */
 		case -EBADMSG: /* being written */
 			break;
 		default:
@@ -262,8 +262,7 @@ int vd_state_list(const char *rundir, struct vd_drive_state **out, size_t *count
 }
 
 /* Takes down the mounts and files of a drive whose lock we hold; its NAME.state stays. */
-static int clear_remains(const char *rundir, const struct vd_drive_state *old,
-			 struct vd_error *err)
+static int clear_remains(const char *rundir, const struct vd_drive_state *old, struct vd_error *err)
 {
 	char path[PATH_MAX];
 	int r;
@@ -296,8 +295,7 @@ static int clear_remains(const char *rundir, const struct vd_drive_state *old,
 static int lock_state(const char *path, int flags)
 {
 	for (;;) {
-		_cleanup_close_ int fd =
-			open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
+		_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0644);
 		struct flock fl = whole_file();
 		struct stat mine, there;
 
@@ -334,7 +332,8 @@ int vd_state_claim(const char *rundir, const struct vd_drive_state *s, int *lock
 		return vd_error_set(err, -EEXIST, "a drive named %s is there already", s->name);
 	if (fd < 0)
 		return vd_error_errno(err, fd, "cannot create %s", path);
-	if (read_state_fd(fd, old)) { /* new, or cut short by a crash: nothing but the name is known */
+	if (read_state_fd(fd,
+			  old)) { /* new, or cut short by a crash: nothing but the name is known */
 		memset(old, 0, sizeof(*old));
 		strcpy(old->name, s->name);
 	}

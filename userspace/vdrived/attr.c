@@ -165,8 +165,8 @@ static int store_ro(struct vd_served *s, const char *text, struct vd_error *err)
 		return vd_error_set(err, -EINVAL, "ro: '%s' is neither 0 nor 1", text);
 	if (text[0] == '0' && (!s->store || s->state.read_only))
 		return vd_error_set(err, -EROFS, "ro: %s",
-				    s->store ? "the drive was attached read-only" :
-					       "a disc is read-only");
+				    s->store ? "the drive was attached read-only"
+					     : "a disc is read-only");
 	atomic_store(&s->read_only, text[0] == '1');
 	tell_keeper(s, "ro", text);
 	return 0;

@@ -147,7 +147,8 @@ static void work(struct loop *l)
 		if (backlog >= BACKLOG && l->max_tokens > 1) {
 			backlog = 0;
 			pthread_mutex_lock(&l->lock);
-			if (l->tokens < l->max_tokens && (l->sleeping || l->threads < l->max_threads)) {
+			if (l->tokens < l->max_tokens &&
+			    (l->sleeping || l->threads < l->max_threads)) {
 				l->tokens++;
 				offer_token(l);
 			}

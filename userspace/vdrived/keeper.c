@@ -65,8 +65,8 @@ struct keeper {
 	time_t respawns[MAX_RESPAWNS];
 
 	struct {
-		bool wanted;  /* this drive has it */
-		bool mounted; /* by us, and not yet unmounted by us */
+		bool wanted;	    /* this drive has it */
+		bool mounted;	    /* by us, and not yet unmounted by us */
 		bool serving, open; /* open: the reader has not said that it ended */
 	} session[VD_SESSION_KINDS];
 	bool lingering, over;
@@ -134,15 +134,14 @@ static int spawn_reader(struct keeper *k, struct vd_error *err)
 		return vd_error_errno(err, -ENOMEM, "cannot start a reader");
 	config->state = k->state;
 	for (size_t i = 0; i < VD_ARRAY_SIZE(config->attributes); i++)
-		memcpy(config->attributes[i], k->attributes[i].text,
-		       sizeof(config->attributes[i]));
+		memcpy(config->attributes[i], k->attributes[i].text, sizeof(config->attributes[i]));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
 		return vd_error_errno(err, -errno, "cannot start a reader");
 	k->sock = sv[0];
 	theirs = sv[1];
-	k->opener = (struct vd_keeper_opener){
-		.dir_fd = k->state.type == VD_DRIVE_OPTICAL ? k->dir_fd : -1
-	};
+	k->opener =
+		(struct vd_keeper_opener){ .dir_fd = k->state.type == VD_DRIVE_OPTICAL ? k->dir_fd
+										       : -1 };
 	k->reader = fork();
 	if (k->reader < 0) {
 		k->reader = 0;
@@ -260,7 +259,8 @@ static int wait_parsed(struct keeper *k, struct vd_error *err)
 					    PARSE_MS / 1000);
 		if (r < 0) {
 			reap_reader(k, false, how, sizeof(how));
-			return vd_error_set(err, -EIO, "the reader %s while it read the image", how);
+			return vd_error_set(err, -EIO, "the reader %s while it read the image",
+					    how);
 		}
 	}
 }
@@ -437,7 +437,8 @@ static int take_down(struct keeper *k, bool lazy, struct vd_error *err)
 	if (!wait_ended(k, lazy ? 200 : END_MS)) {
 		release_name(k);
 		k->lingering = true;
-		say(k, LOG_INFO, "files are still open; the reader serves them until they are closed");
+		say(k, LOG_INFO,
+		    "files are still open; the reader serves them until they are closed");
 		return 0;
 	}
 	end_reader(k);
@@ -534,10 +535,9 @@ static int listen_control(struct keeper *k, struct vd_error *err)
 	if (n < 0 || (size_t)n >= sizeof(addr.sun_path))
 		return vd_error_errno(err, -ENAMETOOLONG, "cannot listen in %s", k->rundir);
 	mask = umask(0177); /* the owner alone */
-	r = bind(k->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) ||
-			    listen(k->listen_fd, 64) ?
-		    -errno :
-		    0;
+	r = bind(k->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(k->listen_fd, 64)
+		    ? -errno
+		    : 0;
 	umask(mask);
 	return r ? vd_error_errno(err, r, "cannot listen in %s", k->rundir) : 0;
 }

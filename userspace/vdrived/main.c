@@ -91,7 +91,9 @@ int main(int argc, char **argv)
 			r = parse_fd(optarg);
 			if (r < 0)
 				return bad("not an open descriptor", optarg);
-			*(c == 'I' ? &args.image_fd : c == 'D' ? &args.dir_fd : &args.status_fd) = r;
+			*(c == 'I'   ? &args.image_fd
+			  : c == 'D' ? &args.dir_fd
+				     : &args.status_fd) = r;
 			r = 0;
 			break;
 		case 'm':

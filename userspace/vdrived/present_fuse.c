@@ -77,9 +77,9 @@ static const struct vd_attribute *attribute_of(const struct vd_served *s, fuse_i
 {
 	uint64_t i = (node & ~OWN) - 0x100;
 
-	return (node & OWN) && i < vd_nattributes && vd_attribute_applies(&vd_attributes[i], s) ?
-		       &vd_attributes[i] :
-		       NULL;
+	return (node & OWN) && i < vd_nattributes && vd_attribute_applies(&vd_attributes[i], s)
+		       ? &vd_attributes[i]
+		       : NULL;
 }
 
 static const char *medium_name(const struct vd_served *s)
@@ -266,9 +266,9 @@ static void op_readlink(fuse_req_t req, fuse_ino_t node)
 {
 	struct vd_fuse_session *fs = session_of(req);
 	char target[VD_FS_LINK_MAX];
-	int r = is_own(fs, node) ? -EINVAL :
-				   vd_fs_readlink(fs->served->fs, to_ino(fs, node), target,
-						  sizeof(target));
+	int r = is_own(fs, node)
+			? -EINVAL
+			: vd_fs_readlink(fs->served->fs, to_ino(fs, node), target, sizeof(target));
 
 	if (r)
 		fuse_reply_err(req, -r);
@@ -290,9 +290,9 @@ static bool put_entry(struct dirbuf *d, const char *name, const struct fuse_entr
 		      off_t next)
 {
 	size_t room = d->size - d->used;
-	size_t n = d->plus ? fuse_add_direntry_plus(d->req, d->mem + d->used, room, name, e, next) :
-			     fuse_add_direntry(d->req, d->mem + d->used, room, name, &e->attr,
-					       next);
+	size_t n =
+		d->plus ? fuse_add_direntry_plus(d->req, d->mem + d->used, room, name, e, next)
+			: fuse_add_direntry(d->req, d->mem + d->used, room, name, &e->attr, next);
 
 	if (n > room)
 		return false;
@@ -373,8 +373,8 @@ static void read_directory(fuse_req_t req, fuse_ino_t dir, size_t size, off_t of
 	if (!r && off >= 2) {
 		uint64_t pos = (uint64_t)off - 2;
 
-		r = is_own(fs, dir) ? fill_own(&d, dir, pos) :
-				      vd_fs_readdir(fs->served->fs, ino, pos, fill_fs, &d);
+		r = is_own(fs, dir) ? fill_own(&d, dir, pos)
+				    : vd_fs_readdir(fs->served->fs, ino, pos, fill_fs, &d);
 	}
 	/* What was read before the error is good; the next call meets the error first. */
 	if (r && !d.used)
@@ -571,8 +571,9 @@ static int write_attr(struct vd_served *s, const struct vd_attribute *a, const c
 	if (!a->store)
 		return -EACCES;
 	if (off || size > ATTR_WRITE_MAX) {
-		r = vd_error_set(&err, -EINVAL, "%s: a value is written at once, in %u bytes at most",
-				 a->name, ATTR_WRITE_MAX);
+		r = vd_error_set(&err, -EINVAL,
+				 "%s: a value is written at once, in %u bytes at most", a->name,
+				 ATTR_WRITE_MAX);
 	} else {
 		memcpy(text, buf, size);
 		if (size && text[size - 1] == '\n')
@@ -759,11 +760,9 @@ int vd_present_fuse(struct vd_served *s, int kind, int fd_in, void (*serving)(vo
 		return vd_error_errno(err, -ENOMEM, "cannot serve the drive");
 	if (kind == VD_SESSION_FILES && !s->fs)
 		return vd_error_set(err, -EMEDIUMTYPE, "%s", s->fs_error.text);
-	*fs = (struct vd_fuse_session){ .served = s,
-					.kind = kind,
-					.serving = serving,
-					.ended = ended,
-					.arg = arg };
+	*fs = (struct vd_fuse_session){
+		.served = s, .kind = kind, .serving = serving, .ended = ended, .arg = arg
+	};
 	fs->se = fuse_session_new(&args, &operations, sizeof(operations), fs);
 	fuse_opt_free_args(&args);
 	if (!fs->se)

@@ -41,8 +41,8 @@ int vd_served_pread(struct vd_served *s, void *buf, size_t len, uint64_t off)
 	int r;
 
 	vd_io_begin(s, &start);
-	r = s->store ? vd_store_pread(s->store, buf, len, off) :
-		       vd_disc_pread(s->disc, buf, len, off);
+	r = s->store ? vd_store_pread(s->store, buf, len, off)
+		     : vd_disc_pread(s->disc, buf, len, off);
 	vd_io_end(s, &s->reads, start, len, r);
 	return r;
 }
