@@ -194,7 +194,9 @@ static void test_all_before_zero(void)
 	ASSERT_OK(vd_disc_new(&d));
 	CHECK_UINT(vd_disc_size(d), 0);
 	CHECK_ERRNO(vd_disc_pread(d, &c, 1, 0), -EINVAL);
-	add_track(d, 1, VD_LAYOUT_2048, VD_TRACK_MODE1, user, 150, -150);
+	add_track(d, 1, VD_LAYOUT_2048, VD_TRACK_MODE1, user, 100, -150);
+	CHECK_UINT(vd_disc_size(d), 0);
+	add_track(d, 2, VD_LAYOUT_2048, VD_TRACK_MODE1, user, 50, -50);
 	CHECK_UINT(vd_disc_size(d), 0);
 	CHECK_ERRNO(vd_disc_pread(d, &c, 1, 0), -EINVAL);
 	CHECK_OK(vd_disc_pread(d, &c, 0, 0));

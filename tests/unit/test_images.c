@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "images/image.h"
+#include "images/single_track.h"
 #include "rawsector.h"
 #include "util/cleanup.h"
 
@@ -102,6 +103,14 @@ static void check_holds(struct vd_disc *d, const uint8_t *user, uint64_t size)
 		CHECK_MEM(got, user, size);
 }
 
+static struct vd_image_head head_of(const uint8_t *data, size_t len)
+{
+	return (struct vd_image_head){ .data = data,
+				       .len = len < VD_IMAGE_HEAD ? len : VD_IMAGE_HEAD,
+				       .size = len,
+				       .name = "x" };
+}
+
 static void test_iso(void)
 {
 	static const char *const ids[] = { "CD001", "CDROM", "BEA01", "NSR02", "NSR03", "BOOT2" };
@@ -154,7 +163,12 @@ static void test_raw(void)
 		const uint8_t *raw = make_raw(raw_kinds[i].layout, raw_kinds[i].form, user, &len);
 		struct opened o = open_image(raw, len, "a.bin");
 		_cleanup_disc_ struct vd_disc *d = o.disc;
+		struct vd_image_head head = head_of(raw, len);
 
+		/* A sector without a sync pattern leaves a little doubt. */
+		CHECK_INT(vd_image_raw.probe(&head),
+			  raw_kinds[i].layout == VD_LAYOUT_2336 ? 90 : 100);
+		CHECK_INT(vd_image_iso.probe(&head), 0);
 		ASSERT_OK(o.code);
 		CHECK(o.format == &vd_image_raw);
 		CHECK_STR(o.format->name, "raw");
@@ -225,6 +239,23 @@ static void test_shortened(void)
 				}
 			}
 	}
+}
+
+/* The file may shrink between the probe and the opening. */
+static void test_single_track_too_short(void)
+{
+	const char *path = check_path("short");
+	struct vd_error err = { "" };
+	struct vd_disc *d = NULL;
+	size_t before = open_descriptors();
+
+	check_write_file(path, "short", 5);
+	CHECK_ERRNO(vd_image_open_single_track(open(path, O_RDONLY | O_CLOEXEC), VD_LAYOUT_2352,
+					       VD_TRACK_MODE1, 0, &d, &err),
+		    -EMEDIUMTYPE);
+	CHECK_HAS(err.text, "not one whole sector");
+	CHECK(d == NULL);
+	CHECK_UINT(open_descriptors(), before);
 }
 
 static void test_empty(void)
@@ -331,14 +362,6 @@ static const struct {
 	ROW(0, "fLaC", "a FLAC sound"),
 	ROW(0, "MZ\x90\0\3", "a DOS or Windows program"),
 };
-
-static struct vd_image_head head_of(const uint8_t *data, size_t len)
-{
-	return (struct vd_image_head){ .data = data,
-				       .len = len < VD_IMAGE_HEAD ? len : VD_IMAGE_HEAD,
-				       .size = len,
-				       .name = "x" };
-}
 
 static void test_looks_like(void)
 {
@@ -504,6 +527,7 @@ static const struct check_test tests[] = {
 	{ "raw", test_raw },
 	{ "raw_told_by_sync", test_raw_told_by_sync },
 	{ "shortened", test_shortened },
+	{ "single_track_too_short", test_single_track_too_short },
 	{ "empty", test_empty },
 	{ "refused_in_words", test_refused_in_words },
 	{ "not_a_file", test_not_a_file },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* lib/store: the contract, for the file store and for one with the fewest ops; and what is the file store's own. */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -146,7 +147,7 @@ static void test_file_empty(void)
 	vd_store_close(s);
 }
 
-/* A trimmed range takes no room, where the file system can do that. */
+/* What is trimmed takes no room any more, where the file system can do that. */
 static void test_file_trim_frees(void)
 {
 	uint8_t *data = check_alloc(1 << 20);
@@ -159,14 +160,17 @@ static void test_file_trim_frees(void)
 	ASSERT_OK(vd_store_pwrite(s, data, 1 << 20, 0));
 	ASSERT_OK(vd_store_flush(s));
 	ASSERT_INT(fstat(fd, &before), 0);
-	ASSERT_OK(vd_store_trim(s, 0, 1 << 20));
+	CHECK_OK(vd_store_trim(s, 0, 1 << 20));
 	ASSERT_INT(fstat(fd, &after), 0);
 	CHECK_UINT((unsigned long long)after.st_size, 1 << 20);
-	CHECK(after.st_blocks <= before.st_blocks);
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096))
+		check_skip("no file here can have holes");
+	else
+		CHECK(after.st_blocks < before.st_blocks / 2);
 	vd_store_close(s);
 }
 
-/* ENOSPC comes through as it is. /dev/full's like for regular files is a file system with a limit: RLIMIT_FSIZE is EFBIG. */
+/* ENOSPC comes through as it is, and what was written before stays. */
 static void test_file_no_room(void)
 {
 	const char *dir = check_path("small");

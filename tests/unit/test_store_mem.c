@@ -10,6 +10,9 @@ static int fails(struct vd_store *s, size_t len, uint64_t off)
 {
 	const struct mem_store *m = (struct mem_store *)s;
 
+	/* vd_store_*() answer these by themselves. */
+	if (!len || off > s->size || len > s->size - off)
+		CHECK_FAIL("an op is asked for %zu bytes at %llu", len, (unsigned long long)off);
 	return off + len > m->fail_from ? m->fail_code : 0;
 }
 
