@@ -155,10 +155,11 @@ static bool holds(const struct vd_image_head *h, uint32_t offset, const char *by
 /* Formats whose description is at the end of the file. */
 static const char *by_tail(const struct vd_image_head *h)
 {
-	const uint8_t *end = h->tail + h->tail_len;
+	const uint8_t *end;
 
 	if (!h->tail || h->tail_len < 512)
 		return NULL;
+	end = h->tail + h->tail_len;
 	if (!memcmp(end - 12, "NER5", 4) || !memcmp(end - 8, "NERO", 4))
 		return "an NRG (Nero) disc image";
 	if (!memcmp(end - 512, "koly", 4))
