@@ -107,10 +107,15 @@ static const char *session_dir(const struct keeper *k, int kind)
 static void exec_reader(const struct keeper *k, int sock)
 {
 	int image = fcntl(k->image_fd, F_DUPFD, 10), theirs = fcntl(sock, F_DUPFD, 10);
+	int null = fcntl(open("/dev/null", O_RDWR), F_DUPFD, 10);
 	sigset_t none;
 
-	if (image < 0 || theirs < 0)
+	if (image < 0 || theirs < 0 || null < 0)
 		_exit(126);
+	/* It lives as long as the drive: `$(vdrive attach FILE)` would wait for its output to end. */
+	for (int i = 0; i < (k->foreground ? 2 : 3); i++)
+		if (dup2(null, i) < 0)
+			_exit(126);
 	/* Not close-on-exec, unlike everything else that is open here. */
 	if (dup2(theirs, VD_READER_SOCK) < 0 || dup2(image, VD_READER_IMAGE) < 0)
 		_exit(126);
