@@ -207,7 +207,9 @@ int vd_test_misbehave(const char *what, struct vd_error *err);
 static void show_misbehave(struct vd_served *s, FILE *f)
 {
 	(void)s;
-	fputs("open connect exec fork ptrace exec-memory kill-parent abort hang\n", f);
+	fputs("open connect exec fork ptrace exec-memory kill-parent abort hang flood-open "
+	      "flood-attribute\n",
+	      f);
 }
 
 static int store_misbehave(struct vd_served *s, const char *text, struct vd_error *err)

@@ -132,6 +132,7 @@ static void exec_reader(const struct keeper *k, int sock)
 static int spawn_reader(struct keeper *k, struct vd_error *err)
 {
 	_cleanup_free_ struct vd_reader_config *config = calloc(1, sizeof(*config));
+	struct timeval patience = { .tv_sec = 1 };
 	_cleanup_close_ int theirs = -1;
 	int sv[2];
 
@@ -144,6 +145,9 @@ static int spawn_reader(struct keeper *k, struct vd_error *err)
 		return vd_error_errno(err, -errno, "cannot start a reader");
 	k->sock = sv[0];
 	theirs = sv[1];
+	/* A reader that asks and never listens to the answers holds nobody up for long. */
+	if (setsockopt(k->sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)))
+		return vd_error_errno(err, -errno, "cannot start a reader");
 	k->opener =
 		(struct vd_keeper_opener){ .dir_fd = k->state.type == VD_DRIVE_OPTICAL ? k->dir_fd
 										       : -1 };
@@ -590,6 +594,8 @@ static int start(struct keeper *k, struct vd_error *err)
 	sigaddset(&handled, SIGHUP);
 	sigprocmask(SIG_BLOCK, &handled, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* Whoever started us may have ignored it, and then there would be no child to wait for. */
+	signal(SIGCHLD, SIG_DFL);
 	k->signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (k->signal_fd < 0)
 		return vd_error_errno(err, -errno, "cannot handle signals");
@@ -665,9 +671,9 @@ static void run(struct keeper *k)
 				on_reader_gone(k);
 			else if (r == VD_MSG_ENDED)
 				on_session_ended(k);
-			continue;
 		}
-		if (pfd[2].revents)
+		/* In the same round, or a reader that never stops talking would keep the owner out. */
+		if (pfd[2].revents && pfd[2].fd == k->listen_fd)
 			on_request(k);
 	}
 }

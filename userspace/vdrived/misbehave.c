@@ -18,7 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "util/error.h"
+#include "userspace/vdrived/message.h"
+#include "userspace/vdrived/reader.h"
 
 int vd_test_misbehave(const char *what, struct vd_error *err);
 
@@ -97,6 +98,31 @@ static int do_hang(void)
 	return -EINTR;
 }
 
+/*
+ * Talks to the keeper without end and without listening. It ends when the keeper has had enough of us, by
+ * SIGKILL or by closing the socket.
+ */
+static int flood(enum vd_message_type type)
+{
+	struct vd_message m = { .type = type, .text = "label=flood" };
+	int r;
+
+	do
+		r = vd_message_send(VD_READER_SOCK, &m, -1);
+	while (!r);
+	return r;
+}
+
+static int do_flood_open(void)
+{
+	return flood(VD_MSG_OPEN);
+}
+
+static int do_flood_attribute(void)
+{
+	return flood(VD_MSG_ATTRIBUTE);
+}
+
 int vd_test_misbehave(const char *what, struct vd_error *err)
 {
 	static const struct {
@@ -112,6 +138,8 @@ int vd_test_misbehave(const char *what, struct vd_error *err)
 		{ "kill-parent", try_kill_parent },
 		{ "abort", do_abort },
 		{ "hang", do_hang },
+		{ "flood-open", do_flood_open },
+		{ "flood-attribute", do_flood_attribute },
 	};
 
 	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
