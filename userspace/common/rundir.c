@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/cleanup.h"
+
 /*
  * Makes @dir unless it is there, and checks that nobody else could have prepared it for us: a directory
  * of our own (no link) into which others cannot write.
@@ -40,9 +42,10 @@ int vd_rundir(char *buf, size_t size, struct vd_error *err)
 {
 	const char *over = secure_getenv("VDRIVE_RUNTIME_DIR");
 	const char *xdg = secure_getenv("XDG_RUNTIME_DIR");
+	_cleanup_free_ char *real = NULL;
 	mode_t mode = 0700;
 	struct stat st;
-	int n;
+	int n, r;
 
 	if (over && over[0] == '/') {
 		n = snprintf(buf, size, "%s", over);
@@ -56,7 +59,17 @@ int vd_rundir(char *buf, size_t size, struct vd_error *err)
 	}
 	if (n < 0 || (size_t)n >= size)
 		return vd_error_errno(err, -ENAMETOOLONG, "the runtime directory");
-	return private_dir(buf, mode, err);
+	r = private_dir(buf, mode, err);
+	if (r)
+		return r;
+	/* Mounts are looked up by the path that the kernel shows, and that has no links (/var/run is one). */
+	real = realpath(buf, NULL);
+	if (!real)
+		return vd_error_errno(err, -errno, "cannot examine the runtime directory %s", buf);
+	if (strlen(real) >= size)
+		return vd_error_errno(err, -ENAMETOOLONG, "the runtime directory");
+	strcpy(buf, real);
+	return 0;
 }
 
 static bool name_char(char c)

@@ -185,6 +185,8 @@ int vd_state_read(const char *rundir, const char *name, struct vd_drive_state *o
 		return vd_error_errno(err, -errno, "cannot read the state of drive %s", name);
 	}
 	r = read_state_fd(fd, out);
+	if (!r && strcmp(out->name, name))
+		r = -EBADMSG;
 	if (r)
 		return vd_error_errno(err, r, "cannot read the state of drive %s", name);
 	out->alive = is_locked(fd);
@@ -261,6 +263,22 @@ int vd_state_list(const char *rundir, struct vd_drive_state **out, size_t *count
 	return 0;
 }
 
+/* Does another drive, one that lives, show its files at @old's mount point now? */
+static int is_mounted_anew(const char *rundir, const struct vd_drive_state *old, bool *anew,
+			   struct vd_error *err)
+{
+	_cleanup_free_ struct vd_drive_state *all = NULL;
+	size_t n;
+	int r = vd_state_list(rundir, &all, &n, NULL, err);
+
+	*anew = false;
+	for (size_t i = 0; i < n; i++)
+		if (all[i].alive && strcmp(all[i].name, old->name) &&
+		    !strcmp(all[i].mountpoint, old->mountpoint))
+			*anew = true;
+	return r;
+}
+
 /* Takes down the mounts and files of a drive whose lock we hold; its NAME.state stays. */
 static int clear_remains(const char *rundir, const struct vd_drive_state *old, struct vd_error *err)
 {
@@ -268,7 +286,11 @@ static int clear_remains(const char *rundir, const struct vd_drive_state *old, s
 	int r;
 
 	if (old->mountpoint[0] && vd_fuse_mounted(old->mountpoint)) {
-		r = vd_fuse_unmount(old->mountpoint, true, err);
+		bool anew;
+
+		r = is_mounted_anew(rundir, old, &anew, err);
+		if (!r && !anew)
+			r = vd_fuse_unmount(old->mountpoint, true, err);
 		if (r)
 			return r;
 	}
@@ -317,6 +339,7 @@ int vd_state_claim(const char *rundir, const struct vd_drive_state *s, int *lock
 	_cleanup_free_ struct vd_drive_state *old = malloc(sizeof(*old));
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
+	bool known;
 	int r;
 
 	if (!old)
@@ -332,16 +355,22 @@ int vd_state_claim(const char *rundir, const struct vd_drive_state *s, int *lock
 		return vd_error_set(err, -EEXIST, "a drive named %s is there already", s->name);
 	if (fd < 0)
 		return vd_error_errno(err, fd, "cannot create %s", path);
-	if (read_state_fd(fd,
-			  old)) { /* new, or cut short by a crash: nothing but the name is known */
+	/* New, or cut short by a crash: nothing but the name is known. */
+	known = !read_state_fd(fd, old) && !strcmp(old->name, s->name);
+	if (!known) {
 		memset(old, 0, sizeof(*old));
 		strcpy(old->name, s->name);
 	}
 	r = clear_remains(rundir, old, err);
-	if (!r)
-		r = vd_state_write(fd, s, err);
+	if (r && !known)
+		unlink(path);
 	if (r)
 		return r;
+	r = vd_state_write(fd, s, err);
+	if (r) {
+		vd_state_release(rundir, s->name, VD_TAKE_FD(fd));
+		return r;
+	}
 	*lock_fd = VD_TAKE_FD(fd);
 	return 0;
 }
@@ -380,7 +409,7 @@ int vd_state_reap(const char *rundir, const char *name, struct vd_error *err)
 		return vd_error_set(err, -EBUSY, "drive %s is alive", name);
 	if (fd < 0)
 		return vd_error_errno(err, fd, "cannot lock %s", path);
-	if (read_state_fd(fd, old)) {
+	if (read_state_fd(fd, old) || strcmp(old->name, name)) {
 		memset(old, 0, sizeof(*old));
 		strcpy(old->name, name);
 	}
