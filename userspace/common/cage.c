@@ -101,6 +101,8 @@ static const int allowed[] = {
 	SCMP_SYS(munmap),
 	SCMP_SYS(mremap),
 	SCMP_SYS(madvise),
+	SCMP_SYS(mlock),
+	SCMP_SYS(mincore),
 	/* Threads and signals. */
 	SCMP_SYS(futex),
 	SCMP_SYS(set_robust_list),

@@ -86,46 +86,77 @@ static void keep_open(int fd)
 		fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
 }
 
+/* The arguments of a keeper; what belongs to another type of drive is left out. */
+struct args {
+	const char *v[48];
+	size_t n;
+	char text[10][32]; /* numbers */
+	size_t ntext;
+};
+
+static void add(struct args *a, const char *option, const char *value)
+{
+	a->v[a->n++] = option;
+	if (value)
+		a->v[a->n++] = value;
+}
+
+static void add_text(struct args *a, const char *option, const char *value)
+{
+	if (value[0])
+		add(a, option, value);
+}
+
+static void add_number(struct args *a, const char *option, long long value)
+{
+	char *text = a->text[a->ntext++];
+
+	snprintf(text, sizeof(a->text[0]), "%lld", value);
+	add(a, option, text);
+}
+
+static void add_fd(struct args *a, const char *option, int fd)
+{
+	if (fd < 0)
+		return;
+	keep_open(fd);
+	add_number(a, option, fd);
+}
+
 static void exec_keeper(const char *daemon, const struct vd_drive_start *start, int status)
 {
 	const struct vd_drive_state *s = &start->state;
-	char image_fd[32], dir_fd[32], status_fd[32];
-	const char *argv[24];
-	size_t n = 0;
+	struct args a = { .n = 0 };
 
-	keep_open(start->image_fd);
-	keep_open(start->dir_fd);
-	keep_open(status);
-	snprintf(image_fd, sizeof(image_fd), "%d", start->image_fd);
-	snprintf(dir_fd, sizeof(dir_fd), "%d", start->dir_fd);
-	snprintf(status_fd, sizeof(status_fd), "%d", status);
-	argv[n++] = "vdrived";
-	argv[n++] = "--name";
-	argv[n++] = s->name;
-	argv[n++] = "--type";
-	argv[n++] = vd_drive_type_name(s->type);
-	argv[n++] = "--image";
-	argv[n++] = s->image;
-	argv[n++] = "--image-fd";
-	argv[n++] = image_fd;
-	argv[n++] = "--dir-fd";
-	argv[n++] = dir_fd;
-	argv[n++] = "--status-fd";
-	argv[n++] = status_fd;
-	if (s->mountpoint[0]) {
-		argv[n++] = "--mountpoint";
-		argv[n++] = s->mountpoint;
-	}
-	if (s->options[0]) {
-		argv[n++] = "--options";
-		argv[n++] = s->options;
-	}
+	add(&a, "vdrived", NULL);
+	add(&a, "--name", s->name);
+	add(&a, "--type", vd_drive_type_name(s->type));
+	add_fd(&a, "--status-fd", status);
+	add_text(&a, "--image", s->image);
+	add_text(&a, "--mountpoint", s->mountpoint);
+	add_text(&a, "--options", s->options);
 	if (s->read_only)
-		argv[n++] = "--read-only";
+		add(&a, "--read-only", NULL);
 	if (start->foreground)
-		argv[n++] = "--foreground";
-	argv[n] = NULL;
-	execv(daemon, (char *const *)argv);
+		add(&a, "--foreground", NULL);
+	if (vd_drive_in_memory(s->type)) {
+		add_number(&a, "--size", (long long)s->size);
+		add_number(&a, "--mem-limit", (long long)s->mem_limit);
+		add_text(&a, "--store", s->store);
+		add_text(&a, "--engine", s->engine);
+		add_text(&a, "--fs", s->fs);
+		add_number(&a, "--priority", s->priority);
+		if (s->watchdog)
+			add_number(&a, "--watchdog", s->watchdog);
+		if (s->tune)
+			add(&a, "--tune", NULL);
+		if (s->force)
+			add(&a, "--force", NULL);
+	} else {
+		add_fd(&a, "--image-fd", start->image_fd);
+		add_fd(&a, "--dir-fd", start->dir_fd);
+	}
+	execv(daemon, (char *const *)a.v);
 }
 
 int vd_drive_start(const struct vd_drive_start *start, pid_t *out, struct vd_error *err)
@@ -172,7 +203,8 @@ int vd_drive_start(const struct vd_drive_start *start, pid_t *out, struct vd_err
 	if (n != sizeof(reply) || reply.magic != VD_REQUEST_MAGIC) {
 		vd_error_set(err, -ECHILD, "the daemon ended before the drive was there");
 		reply.code = -ECHILD;
-	} else if (reply.code) {
+	} else {
+		/* Without a code they are warnings. */
 		reply.error.text[sizeof(reply.error.text) - 1] = '\0';
 		vd_error_set(err, reply.code, "%s", reply.error.text);
 	}

@@ -33,8 +33,14 @@ int vd_drive_name_check(const char *name, struct vd_error *err);
 /* A valid name made from a file's: "My Disc (1).iso" becomes "My-Disc-1". @out holds VD_DRIVE_NAME_MAX + 1. */
 void vd_drive_name_from_path(const char *path, char *out);
 
-enum vd_drive_type { VD_DRIVE_OPTICAL, VD_DRIVE_DISK };
-const char *vd_drive_type_name(enum vd_drive_type type); /* "optical", "disk" */
+enum vd_drive_type { VD_DRIVE_OPTICAL, VD_DRIVE_DISK, VD_DRIVE_RAMDISK, VD_DRIVE_SWAP };
+const char *vd_drive_type_name(enum vd_drive_type type); /* "optical", "disk", "ramdisk", "swap" */
+int vd_drive_type_parse(const char *name, enum vd_drive_type *type); /* -EINVAL */
+/* Bytes in memory, lost with the reader; nothing of a stranger's is parsed. */
+static inline bool vd_drive_in_memory(enum vd_drive_type type)
+{
+	return type == VD_DRIVE_RAMDISK || type == VD_DRIVE_SWAP;
+}
 
 /* NAME.state. */
 struct vd_drive_state {
@@ -48,6 +54,18 @@ struct vd_drive_state {
 	gid_t gid;
 	int64_t started; /* seconds since the epoch */
 	bool read_only;
+
+	/* Ramdisk and swap. */
+	uint64_t size;	    /* bytes */
+	uint64_t mem_limit; /* bytes of memory that may be used; 0: none */
+	char store[8];	    /* "lz4", "mem" */
+	char engine[16];    /* who keeps the bytes: "fuse", "zram" */
+	char fs[16];	    /* of a ramdisk with a mount point: "ext4" */
+	char device[32];    /* "/dev/loop0", "/dev/zram0"; "" while there is none */
+	int priority;	    /* of swap; -1: the kernel's choice */
+	int watchdog;	    /* seconds */
+	bool tune, force;
+
 	bool alive; /* not stored: does a keeper hold the lock? */
 };
 
@@ -75,6 +93,9 @@ void vd_state_release(const char *rundir, const char *name, int lock_fd);
  * keeper lives; else the first failure.
  */
 int vd_state_reap(const char *rundir, const char *name, struct vd_error *err);
+
+/* Puts the vm.* settings back that `--tune` changed (device.h), unless another living drive than @name wants them. */
+int vd_tune_release(const char *rundir, const char *name, struct vd_error *err);
 
 /* The control socket. */
 
@@ -118,9 +139,22 @@ struct vd_drive_start {
 
 /*
  * Runs a keeper and waits until its drive is served, or has failed and left nothing behind. 0, or the
- * keeper's -errno and words.
+ * keeper's -errno and words. With 0, words in @err are warnings.
  */
 int vd_drive_start(const struct vd_drive_start *start, pid_t *pid, struct vd_error *err);
+
+/* What is mounted on a directory. */
+
+#define VD_FSTYPE "fuse.vdrive"
+
+struct vd_mount {
+	char fstype[64];
+	char source[PATH_MAX];
+	unsigned minor; /* of its device number: the number of a FUSE connection */
+};
+
+/* The topmost mount on exactly @dir (an absolute path without links). -ENOENT. Never touches it, so it never blocks. */
+int vd_mount_find(const char *dir, struct vd_mount *out);
 
 /* Mounting FUSE. Root mounts by itself; everybody else through fusermount3. */
 
@@ -131,7 +165,7 @@ int vd_drive_start(const struct vd_drive_start *start, pid_t *pid, struct vd_err
 int vd_fuse_mount(const char *dir, const char *source, const char *options, struct vd_error *err);
 /* 0; -EBUSY when in use and not @lazy; -EINVAL when nothing of ours is mounted there. */
 int vd_fuse_unmount(const char *dir, bool lazy, struct vd_error *err);
-/* Is a FUSE file system of ours mounted at exactly @dir? Reads /proc/self/mountinfo, so it never blocks. */
+/* Is a FUSE file system of ours mounted at exactly @dir? */
 bool vd_fuse_mounted(const char *dir);
 
 #endif

@@ -22,53 +22,6 @@
 
 #include "util/cleanup.h"
 
-#define FSTYPE "fuse.vdrive"
-
-/* mountinfo writes space, tab, newline and backslash as \ooo (proc(5)). */
-static void unescape(char *s)
-{
-	char *w = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-		    s[3] >= '0' && s[3] <= '7') {
-			*w++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 3;
-		} else {
-			*w++ = *s;
-		}
-	}
-	*w = '\0';
-}
-
-bool vd_fuse_mounted(const char *dir)
-{
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
-	_cleanup_free_ char *line = NULL;
-	size_t room = 0;
-	bool ours = false;
-
-	if (!f)
-		return false;
-	while (getline(&line, &room, f) > 0) {
-		char *save = NULL, *field = strtok_r(line, " ", &save);
-		char *sep, *point = NULL;
-
-		for (int i = 0; field && i < 4; i++)
-			point = field = strtok_r(NULL, " ", &save);
-		if (!point || !save)
-			continue;
-		sep = !strncmp(save, "- ", 2) ? save : strstr(save, " - ");
-		if (!sep)
-			continue;
-		sep += *sep == ' ' ? 3 : 2;
-		unescape(point);
-		if (!strcmp(point, dir)) /* later lines lie on top of earlier ones */
-			ours = !strncmp(sep, FSTYPE " ", sizeof(FSTYPE));
-	}
-	return ours;
-}
-
 /* Runs fusermount3; @comm is the child's end of the socket, or -1. Its words go to @said. */
 static int run_fusermount(char *const argv[], int comm, char *said, size_t size)
 {
@@ -258,7 +211,7 @@ static int mount_as_root(const char *dir, const char *source, const char *option
 	if (asprintf(&data, "fd=%d,rootmode=%o,user_id=%u,group_id=%u%s", fd, st.st_mode & S_IFMT,
 		     (unsigned)getuid(), (unsigned)getgid(), rest) < 0)
 		return vd_error_errno(err, -ENOMEM, "cannot mount on %s", dir);
-	if (mount(source, dir, FSTYPE, flags, data))
+	if (mount(source, dir, VD_FSTYPE, flags, data))
 		return vd_error_errno(err, -errno, "cannot mount on %s", dir);
 	return VD_TAKE_FD(fd);
 }

@@ -121,7 +121,24 @@ void vd_drive_name_from_path(const char *path, char *out)
 		strcpy(out, "disc");
 }
 
+static const char *const type_names[] = {
+	[VD_DRIVE_OPTICAL] = "optical",
+	[VD_DRIVE_DISK] = "disk",
+	[VD_DRIVE_RAMDISK] = "ramdisk",
+	[VD_DRIVE_SWAP] = "swap",
+};
+
 const char *vd_drive_type_name(enum vd_drive_type type)
 {
-	return type == VD_DRIVE_DISK ? "disk" : "optical";
+	return type_names[type];
+}
+
+int vd_drive_type_parse(const char *name, enum vd_drive_type *type)
+{
+	for (size_t i = 0; i < VD_ARRAY_SIZE(type_names); i++)
+		if (!strcmp(name, type_names[i])) {
+			*type = (enum vd_drive_type)i;
+			return 0;
+		}
+	return -EINVAL;
 }

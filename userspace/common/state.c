@@ -12,12 +12,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "userspace/common/cgroup.h"
+#include "userspace/common/device.h"
 #include "util/cleanup.h"
 
 /* Longest state file: two paths, each byte escaped. */
@@ -71,6 +74,86 @@ static int get_text(const char *value, char *out, size_t size)
 	return 0;
 }
 
+/* What NAME.state holds: one line a field. */
+enum field_kind { TEXT, TYPE, FLAG, INT, UINT, INT64, UINT64 };
+
+static const struct field {
+	const char *key;
+	enum field_kind kind;
+	size_t offset, size;
+} fields[] = {
+#define FIELD(member, kind_)                                                                       \
+	{                                                                                          \
+		.key = #member, .kind = kind_, .offset = offsetof(struct vd_drive_state, member),  \
+		.size = sizeof(((struct vd_drive_state *)0)->member)                               \
+	}
+	FIELD(name, TEXT),	 FIELD(type, TYPE),    FIELD(image, TEXT),
+	FIELD(mountpoint, TEXT), FIELD(options, TEXT), FIELD(keeper, INT),
+	FIELD(uid, UINT),	 FIELD(gid, UINT),     FIELD(started, INT64),
+	FIELD(read_only, FLAG),	 FIELD(size, UINT64),  FIELD(mem_limit, UINT64),
+	FIELD(store, TEXT),	 FIELD(engine, TEXT),  FIELD(fs, TEXT),
+	FIELD(device, TEXT),	 FIELD(priority, INT), FIELD(watchdog, INT),
+	FIELD(tune, FLAG),	 FIELD(force, FLAG),
+#undef FIELD
+};
+
+static void put_field(FILE *f, const struct field *field, const struct vd_drive_state *s)
+{
+	const void *p = (const char *)s + field->offset;
+
+	switch (field->kind) {
+	case TEXT:
+		put_text(f, field->key, p);
+		break;
+	case TYPE:
+		put_text(f, field->key, vd_drive_type_name(*(const enum vd_drive_type *)p));
+		break;
+	case FLAG:
+		fprintf(f, "%s=%d\n", field->key, *(const bool *)p);
+		break;
+	case INT:
+		fprintf(f, "%s=%d\n", field->key, *(const int *)p);
+		break;
+	case UINT:
+		fprintf(f, "%s=%u\n", field->key, *(const unsigned *)p);
+		break;
+	case INT64:
+		fprintf(f, "%s=%lld\n", field->key, (long long)*(const int64_t *)p);
+		break;
+	case UINT64:
+		fprintf(f, "%s=%llu\n", field->key, (unsigned long long)*(const uint64_t *)p);
+		break;
+	}
+}
+
+static int get_field(const struct field *field, const char *value, struct vd_drive_state *s)
+{
+	void *p = (char *)s + field->offset;
+
+	switch (field->kind) {
+	case TEXT:
+		return get_text(value, p, field->size);
+	case TYPE:
+		return vd_drive_type_parse(value, p);
+	case FLAG:
+		*(bool *)p = !strcmp(value, "1");
+		break;
+	case INT:
+		*(int *)p = (int)strtol(value, NULL, 10);
+		break;
+	case UINT:
+		*(unsigned *)p = (unsigned)strtoul(value, NULL, 10);
+		break;
+	case INT64:
+		*(int64_t *)p = strtoll(value, NULL, 10);
+		break;
+	case UINT64:
+		*(uint64_t *)p = strtoull(value, NULL, 10);
+		break;
+	}
+	return 0;
+}
+
 int vd_state_write(int lock_fd, const struct vd_drive_state *s, struct vd_error *err)
 {
 	_cleanup_free_ char *text = NULL;
@@ -79,13 +162,9 @@ int vd_state_write(int lock_fd, const struct vd_drive_state *s, struct vd_error 
 
 	if (!f)
 		return vd_error_errno(err, -errno, "cannot write the state of drive %s", s->name);
-	put_text(f, "name", s->name);
-	put_text(f, "type", vd_drive_type_name(s->type));
-	put_text(f, "image", s->image);
-	put_text(f, "mountpoint", s->mountpoint);
-	put_text(f, "options", s->options);
-	fprintf(f, "keeper=%d\nuid=%u\ngid=%u\nstarted=%lld\nread_only=%d\nend=1\n", (int)s->keeper,
-		(unsigned)s->uid, (unsigned)s->gid, (long long)s->started, s->read_only);
+	for (size_t i = 0; i < VD_ARRAY_SIZE(fields); i++)
+		put_field(f, &fields[i], s);
+	fputs("end=1\n", f);
 	if (fclose(f))
 		return vd_error_errno(err, -errno, "cannot write the state of drive %s", s->name);
 	/* In place, since the lock is on this file; "end" tells a reader that it saw all of it. */
@@ -97,7 +176,6 @@ int vd_state_write(int lock_fd, const struct vd_drive_state *s, struct vd_error 
 
 static int parse_state(char *text, struct vd_drive_state *s)
 {
-	bool complete = false;
 	char *save = NULL;
 
 	memset(s, 0, sizeof(*s));
@@ -108,34 +186,15 @@ static int parse_state(char *text, struct vd_drive_state *s)
 		if (!value)
 			return -EBADMSG;
 		*value++ = '\0';
-		if (!strcmp(line, "name"))
-			r = get_text(value, s->name, sizeof(s->name));
-		else if (!strcmp(line, "type"))
-			s->type = strcmp(value, "disk") ? VD_DRIVE_OPTICAL : VD_DRIVE_DISK;
-		else if (!strcmp(line, "image"))
-			r = get_text(value, s->image, sizeof(s->image));
-		else if (!strcmp(line, "mountpoint"))
-			r = get_text(value, s->mountpoint, sizeof(s->mountpoint));
-		else if (!strcmp(line, "options"))
-			r = get_text(value, s->options, sizeof(s->options));
-		else if (!strcmp(line, "keeper"))
-			s->keeper = (pid_t)strtol(value, NULL, 10);
-		else if (!strcmp(line, "uid"))
-			s->uid = (uid_t)strtoul(value, NULL, 10);
-		else if (!strcmp(line, "gid"))
-			s->gid = (gid_t)strtoul(value, NULL, 10);
-		else if (!strcmp(line, "started"))
-			s->started = strtoll(value, NULL, 10);
-		else if (!strcmp(line, "read_only"))
-			s->read_only = !strcmp(value, "1");
-		else if (!strcmp(line, "end"))
-			complete = true;
+		if (!strcmp(line, "end"))
+			return 0;
+		for (size_t i = 0; !r && i < VD_ARRAY_SIZE(fields); i++)
+			if (!strcmp(line, fields[i].key))
+				r = get_field(&fields[i], value, s);
 		if (r)
 			return r;
-		if (complete)
-			break;
 	}
-	return complete ? 0 : -EBADMSG;
+	return -EBADMSG;
 }
 
 static int read_state_fd(int fd, struct vd_drive_state *out)
@@ -263,6 +322,30 @@ int vd_state_list(const char *rundir, struct vd_drive_state **out, size_t *count
 	return 0;
 }
 
+/*
+ * Block devices first, from the top down: what lies on them, then they themselves. Their FUSE connection is dead already
+ * (the reader ended with its keeper), so nothing here waits for it.
+ */
+static int clear_device(const char *rundir, const struct vd_drive_state *old, struct vd_error *err)
+{
+	char file[PATH_MAX];
+	int r;
+
+	if (!old->device[0])
+		return 0;
+	r = old->type == VD_DRIVE_SWAP
+		    ? vd_swap_off(old->device, err)
+		    : vd_scratch_unmount(old->device, old->mountpoint, true, err);
+	if (r)
+		return r;
+	r = drive_path(file, rundir, old->name, "/disk");
+	if (r)
+		return vd_error_errno(err, r, "drive %s", old->name);
+	r = !strcmp(old->engine, "zram") ? vd_zram_remove(old->device, err)
+					 : vd_loop_detach(old->device, file, err);
+	return r;
+}
+
 /* Does another drive, one that lives, show its files at @old's mount point now? */
 static int is_mounted_anew(const char *rundir, const struct vd_drive_state *old, bool *anew,
 			   struct vd_error *err)
@@ -283,8 +366,17 @@ static int is_mounted_anew(const char *rundir, const struct vd_drive_state *old,
 static int clear_remains(const char *rundir, const struct vd_drive_state *old, struct vd_error *err)
 {
 	char path[PATH_MAX];
-	int r;
+	int r = clear_device(rundir, old, err);
 
+	if (r)
+		return r;
+	if (vd_drive_in_memory(old->type))
+		vd_cgroup_reap(old->name);
+	if (old->tune) {
+		r = vd_tune_release(rundir, old->name, err);
+		if (r)
+			return r;
+	}
 	if (old->mountpoint[0] && vd_fuse_mounted(old->mountpoint)) {
 		bool anew;
 
@@ -417,4 +509,17 @@ int vd_state_reap(const char *rundir, const char *name, struct vd_error *err)
 	if (!r)
 		vd_state_release(rundir, name, VD_TAKE_FD(fd));
 	return r;
+}
+
+int vd_tune_release(const char *rundir, const char *name, struct vd_error *err)
+{
+	struct vd_drive_state *all = NULL;
+	size_t n = 0;
+	int r = vd_state_list(rundir, &all, &n, NULL, err);
+	bool needed = false;
+
+	for (size_t i = 0; !r && i < n; i++)
+		needed |= all[i].tune && all[i].alive && strcmp(all[i].name, name);
+	free(all);
+	return r || needed ? r : vd_tune_restore(rundir, err);
 }

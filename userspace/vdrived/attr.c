@@ -12,10 +12,12 @@
 
 #include "userspace/vdrived/message.h"
 #include "util/cleanup.h"
+#include "util/size.h"
 
 #define OPTICAL 1u
-#define DISK 2u
-#define BOTH 3u
+#define DISK 2u	  /* a file */
+#define MEMORY 4u /* a ramdisk, swap */
+#define ALL 7u
 
 /* The image's and the volume's texts are a stranger's: one line, nothing that a terminal obeys. */
 static void put_line(FILE *f, const char *text)
@@ -145,6 +147,62 @@ static void show_io_stat(struct vd_served *s, FILE *f)
 	fprintf(f, "%8llu %8llu %8d %8d\n", get(&s->reads.failed), get(&s->writes.failed), 0, 0);
 }
 
+/* As zram's (Documentation/admin-guide/blockdev/zram.rst); nothing is compacted here. */
+static void show_mm_stat(struct vd_served *s, FILE *f)
+{
+	struct vd_store_memory m;
+
+	vd_store_memory(s->store, &m);
+	fprintf(f, "%8llu %8llu %8llu %8llu %8llu %8llu %8d %8llu %8llu\n",
+		(unsigned long long)m.orig, (unsigned long long)m.compr, (unsigned long long)m.used,
+		(unsigned long long)m.limit, (unsigned long long)m.used_max,
+		(unsigned long long)m.same_pages, 0, (unsigned long long)m.huge_pages,
+		(unsigned long long)m.huge_pages);
+}
+
+static void show_mem_limit(struct vd_served *s, FILE *f)
+{
+	struct vd_store_memory m;
+
+	vd_store_memory(s->store, &m);
+	fprintf(f, "%llu\n", (unsigned long long)m.limit);
+}
+
+static int store_mem_limit(struct vd_served *s, const char *text, struct vd_error *err)
+{
+	uint64_t bytes;
+	int r = vd_size_parse(text, &bytes);
+
+	if (r)
+		return vd_error_set(err, r, "mem_limit: '%s' is not a size", text);
+	r = vd_store_set_mem_limit(s->store, bytes);
+	return r ? vd_error_set(err, r, "mem_limit: the store '%s' has none", s->store->ops->name)
+		 : 0;
+}
+
+static void show_mem_used_max(struct vd_served *s, FILE *f)
+{
+	struct vd_store_memory m;
+
+	vd_store_memory(s->store, &m);
+	fprintf(f, "%llu\n", (unsigned long long)m.used_max);
+}
+
+static void show_comp_algorithm(struct vd_served *s, FILE *f)
+{
+	fprintf(f, "%s\n", strcmp(s->store->ops->name, "lz4") ? "none" : "[lz4]");
+}
+
+static void show_store(struct vd_served *s, FILE *f)
+{
+	put_line(f, s->store->ops->name);
+}
+
+static void show_engine(struct vd_served *s, FILE *f)
+{
+	put_line(f, s->state.engine);
+}
+
 static void show_ro(struct vd_served *s, FILE *f)
 {
 	fprintf(f, "%d\n", (int)atomic_load(&s->read_only));
@@ -220,38 +278,46 @@ static int store_misbehave(struct vd_served *s, const char *text, struct vd_erro
 #endif
 
 const struct vd_attribute vd_attributes[] = {
-	{ "disksize", BOTH, show_disksize, NULL },
-	{ "error", BOTH, show_error, NULL },
+	{ "comp_algorithm", MEMORY, show_comp_algorithm, NULL },
+	{ "disksize", ALL, show_disksize, NULL },
+	{ "engine", MEMORY, show_engine, NULL },
+	{ "error", ALL, show_error, NULL },
 	{ "filesystem", OPTICAL, show_filesystem, NULL },
-	{ "format", BOTH, show_format, NULL },
+	{ "format", OPTICAL | DISK, show_format, NULL },
 	{ "fs_error", OPTICAL, show_fs_error, NULL },
-	{ "image", BOTH, show_image, NULL },
-	{ "io_stat", BOTH, show_io_stat, NULL },
-	{ "label", BOTH, show_label, store_label },
-	{ "mountpoint", BOTH, show_mountpoint, NULL },
-	{ "options", BOTH, show_options, NULL },
-	{ "pid", BOTH, show_pid, NULL },
-	{ "reader_pid", BOTH, show_reader_pid, NULL },
-	{ "ro", BOTH, show_ro, store_ro },
+	{ "image", OPTICAL | DISK, show_image, NULL },
+	{ "io_stat", ALL, show_io_stat, NULL },
+	{ "label", ALL, show_label, store_label },
+	{ "mem_limit", MEMORY, show_mem_limit, store_mem_limit },
+	{ "mem_used_max", MEMORY, show_mem_used_max, NULL },
+	{ "mm_stat", MEMORY, show_mm_stat, NULL },
+	{ "mountpoint", ALL, show_mountpoint, NULL },
+	{ "options", ALL, show_options, NULL },
+	{ "pid", ALL, show_pid, NULL },
+	{ "reader_pid", ALL, show_reader_pid, NULL },
+	{ "ro", ALL, show_ro, store_ro },
 	{ "session", OPTICAL, show_session, NULL },
 	{ "sessions", OPTICAL, show_sessions, NULL },
-	{ "started", BOTH, show_started, NULL },
-	{ "stat", BOTH, show_stat, NULL },
-	{ "state", BOTH, show_state, NULL },
+	{ "started", ALL, show_started, NULL },
+	{ "stat", ALL, show_stat, NULL },
+	{ "state", ALL, show_state, NULL },
+	{ "store", MEMORY, show_store, NULL },
 	{ "tracks", OPTICAL, show_tracks, NULL },
-	{ "type", BOTH, show_type, NULL },
-	{ "uid", BOTH, show_uid, NULL },
+	{ "type", ALL, show_type, NULL },
+	{ "uid", ALL, show_uid, NULL },
 	{ "view", OPTICAL, show_view, NULL },
 	{ "volume_id", OPTICAL, show_volume_id, NULL },
 #ifdef VDRIVE_TEST_HOOKS
-	{ "misbehave", BOTH, show_misbehave, store_misbehave },
+	{ "misbehave", ALL, show_misbehave, store_misbehave },
 #endif
 };
 const size_t vd_nattributes = VD_ARRAY_SIZE(vd_attributes);
 
 bool vd_attribute_applies(const struct vd_attribute *a, const struct vd_served *s)
 {
-	return a->types & (s->state.type == VD_DRIVE_DISK ? DISK : OPTICAL);
+	return a->types & (vd_drive_in_memory(s->state.type) ? MEMORY
+			   : s->state.type == VD_DRIVE_DISK  ? DISK
+							     : OPTICAL);
 }
 
 void vd_attribute_restore(struct vd_served *s, const char *text)

@@ -39,8 +39,14 @@
 /* One that takes more means that this thread is not needed. */
 #define IDLE_NS 200000
 
+/* What libfuse 3 reads into: 256 pages and a header. Larger than it needs is fine. */
+#define RECEIVE_SIZE ((256u + 16) * 4096)
+
+atomic_ullong *vd_fuse_loop_answered;
+
 struct loop {
 	struct fuse_session *se;
+	bool ready;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	unsigned threads, max_threads, sleeping;
@@ -118,6 +124,9 @@ static void work(struct loop *l)
 	int r;
 
 	self = &w;
+	/* Without it libfuse makes one at the first request. */
+	if (l->ready)
+		buf.mem = malloc(RECEIVE_SIZE);
 	for (;;) {
 		if (!w.has_token) {
 			bool go;
@@ -155,6 +164,8 @@ static void work(struct loop *l)
 			pthread_mutex_unlock(&l->lock);
 		}
 		fuse_session_process_buf(l->se, &buf);
+		if (vd_fuse_loop_answered)
+			atomic_fetch_add(vd_fuse_loop_answered, 1);
 		if (waited > IDLE_NS && w.has_token && l->max_tokens > 1) {
 			pthread_mutex_lock(&l->lock);
 			if (l->tokens > 1) {
@@ -174,16 +185,13 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-int vd_fuse_loop(struct fuse_session *se, unsigned threads)
+int vd_fuse_loop(struct fuse_session *se, unsigned threads, bool ready)
 {
-	struct loop l = { .se = se,
-			  .threads = 1,
-			  .max_threads = threads ? threads : 1,
-			  .tokens = 1,
-			  .free_tokens = 1 };
+	struct loop l = { .se = se, .ready = ready, .threads = 1, .tokens = 1, .free_tokens = 1 };
 	cpu_set_t cpus;
 
 	l.max_tokens = !sched_getaffinity(0, sizeof(cpus), &cpus) ? (unsigned)CPU_COUNT(&cpus) : 1;
+	l.max_threads = threads ? threads : l.max_tokens;
 	if (l.max_tokens > l.max_threads)
 		l.max_tokens = l.max_threads;
 	l.ids = calloc(l.max_threads, sizeof(*l.ids));
@@ -191,6 +199,13 @@ int vd_fuse_loop(struct fuse_session *se, unsigned threads)
 		return -ENOMEM;
 	pthread_mutex_init(&l.lock, NULL);
 	pthread_cond_init(&l.wake, NULL);
+	pthread_mutex_lock(&l.lock); /* they wait for it before they do anything */
+	while (ready && l.threads < l.max_threads &&
+	       !pthread_create(&l.ids[l.nids], NULL, worker_main, &l)) {
+		l.nids++;
+		l.threads++;
+	}
+	pthread_mutex_unlock(&l.lock);
 	work(&l);
 	/* No thread is started once `over` is set, so nids stands still. */
 	for (unsigned i = 0; i < l.nids; i++)

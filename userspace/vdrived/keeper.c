@@ -27,6 +27,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,8 +39,13 @@
 #include <unistd.h>
 
 #include "userspace/vdrived/message.h"
+#include "userspace/common/cgroup.h"
+#include "userspace/common/device.h"
+#include "userspace/vdrived/block.h"
 #include "userspace/vdrived/opener.h"
 #include "userspace/vdrived/reader.h"
+#include "userspace/vdrived/safety.h"
+#include "userspace/vdrived/watchdog.h"
 #include "util/cleanup.h"
 
 /* A reader that has not parsed its image in this time never will. */
@@ -69,6 +76,14 @@ struct keeper {
 		bool mounted;	    /* by us, and not yet unmounted by us */
 		bool serving, open; /* open: the reader has not said that it ended */
 	} session[VD_SESSION_KINDS];
+	/* A drive in memory. */
+	int device_fd;	 /* keeps state.device; -1 */
+	int answered_fd; /* a page shared with the reader */
+	atomic_ullong *answered;
+	struct vd_watchdog dog;
+	char warnings[VD_ERROR_MAX]; /* what the system refused, for whoever starts the drive */
+	bool safe;		     /* vd_safety_enter() was done */
+
 	bool lingering, over;
 };
 
@@ -106,18 +121,21 @@ static const char *session_dir(const struct keeper *k, int kind)
 
 static void exec_reader(const struct keeper *k, int sock)
 {
-	int image = fcntl(k->image_fd, F_DUPFD, 10), theirs = fcntl(sock, F_DUPFD, 10);
 	int null = fcntl(open("/dev/null", O_RDWR), F_DUPFD, 10);
+	/* A drive in memory has no image. */
+	int image = fcntl(k->image_fd < 0 ? null : k->image_fd, F_DUPFD, 10);
+	int theirs = fcntl(sock, F_DUPFD, 10), answered = fcntl(k->answered_fd, F_DUPFD, 10);
 	sigset_t none;
 
-	if (image < 0 || theirs < 0 || null < 0)
+	if (image < 0 || theirs < 0 || null < 0 || answered < 0)
 		_exit(126);
 	/* It lives as long as the drive: `$(vdrive attach FILE)` would wait for its output to end. */
 	for (int i = 0; i < (k->foreground ? 2 : 3); i++)
 		if (dup2(null, i) < 0)
 			_exit(126);
 	/* Not close-on-exec, unlike everything else that is open here. */
-	if (dup2(theirs, VD_READER_SOCK) < 0 || dup2(image, VD_READER_IMAGE) < 0)
+	if (dup2(theirs, VD_READER_SOCK) < 0 || dup2(image, VD_READER_IMAGE) < 0 ||
+	    dup2(answered, VD_READER_ANSWERED) < 0)
 		_exit(126);
 	if (close_range(VD_READER_IMAGE + 1, ~0u, 0))
 		_exit(126);
@@ -358,6 +376,157 @@ static int unmount_session(struct keeper *k, int kind, bool lazy, struct vd_erro
 	return r;
 }
 
+/* Drives in memory. */
+
+/* 0 with a text in @m and a descriptor in *@fd if it likes, or -errno with words. */
+typedef int (*guarded_fn)(struct keeper *k, struct vd_message *m, int *fd, struct vd_error *err);
+
+/*
+ * Runs @fn in a child, since it may wait in the kernel for the reader, and watches the reader meanwhile: should that hang, the
+ * watchdog lets the child go on with an error. *@fd (may be NULL) receives the descriptor that @fn returned.
+ */
+static int guarded(struct keeper *k, guarded_fn fn, struct vd_message *m, int *fd,
+		   struct vd_error *err)
+{
+	_cleanup_close_ int mine = -1, theirs = -1;
+	struct pollfd pfd = { .events = POLLIN };
+	int sv[2], got = -1, r;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
+		return vd_error_errno(err, -errno, "cannot start a helper");
+	mine = sv[0];
+	theirs = sv[1];
+	pid = fork();
+	if (pid < 0)
+		return vd_error_errno(err, -errno, "cannot start a helper");
+	if (!pid) {
+		struct vd_error words = { "" };
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		*m = (struct vd_message){ 0 };
+		m->code = fn(k, m, &got, &words);
+		if (m->code)
+			memcpy(m->text, words.text, sizeof(m->text));
+		_exit(vd_message_send(theirs, m, got) ? 1 : 0);
+	}
+	close(VD_TAKE_FD(theirs));
+	pfd.fd = mine;
+	while (!poll(&pfd, 1, 500) || !pfd.revents)
+		if (vd_watchdog_tick(&k->dog, now_ms()))
+			say(k, LOG_CRIT, "the reader hangs: its connection is aborted");
+	r = vd_message_recv(mine, m, &got);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (fd)
+		*fd = got;
+	else if (got >= 0)
+		close(got);
+	if (r <= 0)
+		return vd_error_set(err, -EIO, "a helper ended before its work was done");
+	return m->code ? vd_error_set(err, m->code, "%s", m->text) : 0;
+}
+
+static int attach_device(struct keeper *k, struct vd_message *m, int *fd, struct vd_error *err)
+{
+	char device[sizeof(k->state.device)];
+	int r = vd_block_attach(&k->state, k->dir, device, fd, err);
+
+	if (!r)
+		snprintf(m->text, sizeof(m->text), "%s", device);
+	return r;
+}
+
+static int use_device(struct keeper *k, struct vd_message *m, int *fd, struct vd_error *err)
+{
+	(void)m;
+	(void)fd;
+	return vd_block_use(&k->state, err);
+}
+
+static int unuse_device(struct keeper *k, struct vd_message *m, int *fd, struct vd_error *err)
+{
+	(void)m;
+	(void)fd;
+	return vd_block_unuse(&k->state, false, err);
+}
+
+static int unuse_device_lazily(struct keeper *k, struct vd_message *m, int *fd,
+			       struct vd_error *err)
+{
+	(void)m;
+	(void)fd;
+	return vd_block_unuse(&k->state, true, err);
+}
+
+static int detach_device(struct keeper *k, struct vd_message *m, int *fd, struct vd_error *err)
+{
+	(void)m;
+	(void)fd;
+	return vd_block_detach(&k->state, k->dir, err);
+}
+
+/* Is this drive a block device too? Without root it is a file. */
+static bool wants_device(const struct keeper *k)
+{
+	return vd_drive_in_memory(k->state.type) && !geteuid();
+}
+
+static int start_device(struct keeper *k, struct vd_error *err)
+{
+	struct vd_mount mount;
+	struct vd_message m;
+	int r;
+
+	if (k->session[VD_SESSION_DRIVE].wanted) {
+		r = vd_mount_find(k->dir, &mount);
+		if (!r)
+			r = vd_watchdog_open(&k->dog, mount.minor, k->answered,
+					     k->state.watchdog * 1000, err);
+		if (r && k->state.type == VD_DRIVE_SWAP)
+			return r; /* a hang could not be ended */
+	}
+	r = guarded(k, attach_device, &m, &k->device_fd, err);
+	if (r)
+		return r;
+	snprintf(k->state.device, sizeof(k->state.device), "%.31s", m.text);
+	/* Before anything depends on it: should we die, others find it. */
+	r = vd_state_write(k->lock_fd, &k->state, err);
+	if (!r)
+		r = guarded(k, use_device, &m, NULL, err);
+	if (!r && k->state.tune)
+		r = vd_tune_apply(k->rundir, err);
+	return r;
+}
+
+/*
+ * What lies on the device, then the device. -EBUSY or -ENOMEM: still in use. Done before, in part or whole, it is done
+ * for the rest only.
+ */
+static int stop_device(struct keeper *k, bool lazy, struct vd_error *err)
+{
+	struct vd_message m;
+	int r;
+
+	if (!k->state.device[0])
+		return 0;
+	r = guarded(k, lazy ? unuse_device_lazily : unuse_device, &m, NULL, err);
+	if (r)
+		return r;
+	if (k->device_fd >= 0)
+		close(VD_TAKE_FD(k->device_fd));
+	r = guarded(k, detach_device, &m, NULL, err);
+	if (r && !(lazy && r == -EBUSY)) /* then it goes with its last user */
+		return r;
+	k->state.device[0] = '\0';
+	if (k->state.tune) {
+		r = vd_tune_release(k->rundir, k->state.name, err);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 static void unmount_all_lazily(struct keeper *k)
 {
 	struct vd_error err = { "" };
@@ -376,6 +545,10 @@ static void release_name(struct keeper *k)
 	if (k->lock_fd >= 0)
 		vd_state_release(k->rundir, k->state.name, k->lock_fd);
 	k->lock_fd = -1;
+	vd_watchdog_close(&k->dog);
+	if (k->safe)
+		vd_cgroup_leave(k->state.name);
+	k->safe = false;
 }
 
 static bool any_open(const struct keeper *k)
@@ -437,8 +610,10 @@ static void end_reader(struct keeper *k)
 static int take_down(struct keeper *k, bool lazy, struct vd_error *err)
 {
 	bool has_dir = k->session[VD_SESSION_FILES].wanted;
-	int r = unmount_session(k, VD_SESSION_FILES, lazy, err);
+	int r = stop_device(k, lazy, err);
 
+	if (!r)
+		r = unmount_session(k, VD_SESSION_FILES, lazy, err);
 	if (!r)
 		r = unmount_session(k, VD_SESSION_DRIVE, lazy || has_dir, err);
 	if (r)
@@ -457,11 +632,18 @@ static int take_down(struct keeper *k, bool lazy, struct vd_error *err)
 	return r;
 }
 
-/* For SIGTERM and failures: everything, now. */
+/*
+ * For SIGTERM and failures: everything, now. But swap that cannot be stopped stays: what is swapped out would be lost.
+ */
 static void force_down(struct keeper *k, int grace_ms)
 {
 	struct vd_error err = { "" };
 
+	if (stop_device(k, true, &err)) {
+		say(k, LOG_ERR, "%s", err.text);
+		if (k->state.type == VD_DRIVE_SWAP && vd_swap_active(k->state.device))
+			return;
+	}
 	unmount_all_lazily(k);
 	if (grace_ms && !wait_ended(k, grace_ms))
 		say(k, LOG_WARNING, "files are still open: whoever reads them gets an error");
@@ -496,6 +678,11 @@ static void on_reader_gone(struct keeper *k)
 		return;
 	}
 	say(k, LOG_ERR, "the reader %s", how);
+	if (vd_drive_in_memory(k->state.type)) {
+		say(k, LOG_ERR, "what was in its memory is lost");
+		force_down(k, 0);
+		return;
+	}
 	unmount_all_lazily(k);
 	if (!may_respawn(k)) {
 		say(k, LOG_ERR, "that is too often: the drive is taken down");
@@ -583,6 +770,20 @@ static void on_request(struct keeper *k)
 
 /* Starting. */
 
+/* The page in which the reader counts. */
+static int share_page(struct keeper *k, struct vd_error *err)
+{
+	void *p = MAP_FAILED;
+
+	k->answered_fd = memfd_create("vdrive-answered", MFD_CLOEXEC);
+	if (k->answered_fd >= 0 && !ftruncate(k->answered_fd, 4096))
+		p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, k->answered_fd, 0);
+	if (p == MAP_FAILED)
+		return vd_error_errno(err, -errno, "cannot make a page to share with the reader");
+	k->answered = p;
+	return 0;
+}
+
 static int start(struct keeper *k, struct vd_error *err)
 {
 	sigset_t handled;
@@ -611,8 +812,19 @@ static int start(struct keeper *k, struct vd_error *err)
 		return r;
 	if (mkdir(k->dir, 0700))
 		return vd_error_errno(err, -errno, "cannot create %s", k->dir);
-	r = listen_control(k, err);
-	return r ? r : start_serving(k, err);
+	r = share_page(k, err);
+	if (!r && k->state.type == VD_DRIVE_SWAP && k->session[VD_SESSION_DRIVE].wanted) {
+		k->safe = true;
+		r = vd_safety_enter(k->state.name, k->state.force, k->warnings, sizeof(k->warnings),
+				    err);
+	}
+	if (!r)
+		r = listen_control(k, err);
+	if (!r && k->session[VD_SESSION_DRIVE].wanted)
+		r = start_serving(k, err);
+	if (!r && wants_device(k))
+		r = start_device(k, err);
+	return r;
 }
 
 static void report(struct keeper *k, int code, const struct vd_error *err)
@@ -626,6 +838,8 @@ static void report(struct keeper *k, int code, const struct vd_error *err)
 	}
 	if (err)
 		reply.error = *err;
+	else
+		vd_error_set(&reply.error, 0, "%s", k->warnings);
 	if (write(k->status_fd, &reply, sizeof(reply)) != sizeof(reply) && !code) {
 		/* Whoever asked for the drive is gone, so nobody would know of it. */
 		say(k, LOG_WARNING, "whoever started the drive is gone");
@@ -659,8 +873,13 @@ static void run(struct keeper *k)
 		struct vd_message m;
 		int r;
 
-		if (poll(pfd, VD_ARRAY_SIZE(pfd), -1) < 0)
+		if (poll(pfd, VD_ARRAY_SIZE(pfd), k->dog.abort_fd >= 0 ? 500 : -1) < 0)
 			continue;
+		if (vd_watchdog_tick(&k->dog, now_ms())) {
+			say(k, LOG_CRIT, "the reader hangs: its connection is aborted");
+			on_reader_gone(k);
+			continue;
+		}
 		if (pfd[0].revents && read(k->signal_fd, &si, sizeof(si)) == sizeof(si)) {
 			force_down(k, k->lingering ? 0 : TERM_MS);
 			continue;
@@ -680,7 +899,13 @@ static void run(struct keeper *k)
 
 int vd_keeper_main(const struct vd_keeper_args *args)
 {
-	static struct keeper k = { .lock_fd = -1, .listen_fd = -1, .signal_fd = -1, .sock = -1 };
+	static struct keeper k = { .lock_fd = -1,
+				   .listen_fd = -1,
+				   .signal_fd = -1,
+				   .sock = -1,
+				   .device_fd = -1,
+				   .answered_fd = -1,
+				   .dog = { .abort_fd = -1, .waiting_fd = -1 } };
 	struct vd_error err = { "" };
 	int r;
 
@@ -693,8 +918,10 @@ int vd_keeper_main(const struct vd_keeper_args *args)
 	k.state.uid = geteuid();
 	k.state.gid = getegid();
 	k.state.started = time(NULL);
-	k.session[VD_SESSION_DRIVE].wanted = true;
-	k.session[VD_SESSION_FILES].wanted = k.state.mountpoint[0] != '\0';
+	/* The kernel keeps zram's bytes, and shows its attributes. */
+	k.session[VD_SESSION_DRIVE].wanted = strcmp(k.state.engine, "zram") != 0;
+	k.session[VD_SESSION_FILES].wanted =
+		k.state.type == VD_DRIVE_OPTICAL && k.state.mountpoint[0];
 	openlog("vdrived", LOG_PID, LOG_DAEMON);
 	if (chdir("/"))
 		return 1;

@@ -12,11 +12,16 @@
 #include "config.h"
 #include "userspace/vdrived/keeper.h"
 #include "userspace/vdrived/reader.h"
+#include "util/size.h"
 
 static void usage(FILE *f)
 {
 	fputs("Usage: vdrived --name NAME --type optical|disk --image PATH --image-fd FD --dir-fd FD\n"
 	      "               [--mountpoint DIR] [--options OPTS] [--read-only] [--status-fd FD]\n"
+	      "               [--foreground]\n"
+	      "       vdrived --name NAME --type ramdisk|swap --size BYTES [--store lz4|mem]\n"
+	      "               [--engine fuse|zram] [--mem-limit BYTES] [--fs FS] [--mountpoint DIR]\n"
+	      "               [--priority N] [--watchdog SECONDS] [--tune] [--force] [--status-fd FD]\n"
 	      "               [--foreground]\n\n"
 	      "Serves one drive. It is started by vdrive(1) mount and attach, not by hand: see vdrived(8).\n",
 	      f);
@@ -40,6 +45,17 @@ static int parse_fd(const char *text)
 	return (int)fd;
 }
 
+static int parse_int(const char *text, long min, long max, int *out)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end == text || *end || n < min || n > max)
+		return -EINVAL;
+	*out = (int)n;
+	return 0;
+}
+
 static int copy_text(char *to, size_t size, const char *from)
 {
 	return snprintf(to, size, "%s", from) < (int)size ? 0 : -ENAMETOOLONG;
@@ -56,6 +72,15 @@ int main(int argc, char **argv)
 		{ "mountpoint", required_argument, NULL, 'm' },
 		{ "options", required_argument, NULL, 'o' },
 		{ "read-only", no_argument, NULL, 'r' },
+		{ "size", required_argument, NULL, 'z' },
+		{ "mem-limit", required_argument, NULL, 'l' },
+		{ "store", required_argument, NULL, 'S' },
+		{ "engine", required_argument, NULL, 'e' },
+		{ "fs", required_argument, NULL, 'F' },
+		{ "priority", required_argument, NULL, 'p' },
+		{ "watchdog", required_argument, NULL, 'w' },
+		{ "tune", no_argument, NULL, 'T' },
+		{ "force", no_argument, NULL, 'O' },
 		{ "status-fd", required_argument, NULL, 's' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
@@ -71,16 +96,16 @@ int main(int argc, char **argv)
 		return vd_reader_main();
 
 	args.image_fd = args.dir_fd = args.status_fd = -1;
+	s->priority = -1;
+	s->watchdog = 10;
 	while ((c = getopt_long(argc, argv, "hV", options, NULL)) != -1) {
 		switch (c) {
 		case 'n':
 			r = copy_text(s->name, sizeof(s->name), optarg);
 			break;
 		case 't':
-			if (!strcmp(optarg, "disk"))
-				s->type = VD_DRIVE_DISK;
-			else if (strcmp(optarg, "optical"))
-				return bad("--type is optical or disk", optarg);
+			if (vd_drive_type_parse(optarg, &s->type))
+				return bad("--type is optical, disk, ramdisk or swap", optarg);
 			break;
 		case 'i':
 			r = copy_text(s->image, sizeof(s->image), optarg);
@@ -105,6 +130,37 @@ int main(int argc, char **argv)
 		case 'r':
 			s->read_only = true;
 			break;
+		case 'z':
+			if (vd_size_parse(optarg, &s->size) || !s->size)
+				return bad("not a size", optarg);
+			break;
+		case 'l':
+			if (vd_size_parse(optarg, &s->mem_limit))
+				return bad("not a size", optarg);
+			break;
+		case 'S':
+			r = copy_text(s->store, sizeof(s->store), optarg);
+			break;
+		case 'e':
+			r = copy_text(s->engine, sizeof(s->engine), optarg);
+			break;
+		case 'F':
+			r = copy_text(s->fs, sizeof(s->fs), optarg);
+			break;
+		case 'p':
+			if (parse_int(optarg, -1, 32767, &s->priority))
+				return bad("not a priority", optarg);
+			break;
+		case 'w':
+			if (parse_int(optarg, 1, 3600, &s->watchdog))
+				return bad("not a number of seconds", optarg);
+			break;
+		case 'T':
+			s->tune = true;
+			break;
+		case 'O':
+			s->force = true;
+			break;
 		case 'f':
 			args.foreground = true;
 			break;
@@ -121,7 +177,8 @@ int main(int argc, char **argv)
 		if (r)
 			return bad("too long", optarg);
 	}
-	if (optind != argc || !s->name[0] || args.image_fd < 0) {
+	if (optind != argc || !s->name[0] ||
+	    (vd_drive_in_memory(s->type) ? !s->size : args.image_fd < 0)) {
 		usage(stderr);
 		return 2;
 	}

@@ -609,7 +609,8 @@ static void op_write(fuse_req_t req, fuse_ino_t node, const char *buf, size_t si
 	} else {
 		if (size > s->store->size - (uint64_t)off)
 			size = (size_t)(s->store->size - (uint64_t)off);
-		vd_fuse_loop_will_wait();
+		if (!vd_drive_in_memory(s->state.type))
+			vd_fuse_loop_will_wait();
 		vd_io_begin(s, &start);
 		r = vd_store_pwrite(s->store, buf, size, (uint64_t)off);
 		vd_io_end(s, &s->writes, start, size, r);
@@ -728,7 +729,11 @@ static void *serve(void *arg)
 	int kind = fs->kind;
 
 	/* An error here is a broken connection: the same to everybody as an unmount. */
-	(void)vd_fuse_loop(fs->se, THREADS);
+	if (vd_drive_in_memory(fs->served->state.type))
+		/* Nothing there ever waits for a disk: as many threads as can run. */
+		(void)vd_fuse_loop(fs->se, 0, true);
+	else
+		(void)vd_fuse_loop(fs->se, THREADS, false);
 	fuse_session_destroy(fs->se);
 	free(fs);
 	ended(ended_arg, kind);

@@ -17,12 +17,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "userspace/common/cage.h"
 #include "userspace/vdrived/fuse_loop.h"
 #include "userspace/vdrived/message.h"
+#include "userspace/vdrived/safety.h"
 #include "util/cleanup.h"
 
 static void tell(int sock, enum vd_message_type type, uint32_t arg, int code, const char *text)
@@ -68,6 +70,18 @@ static int parse_options(const char *text, struct vd_fs_options *o, struct vd_er
 	return 0;
 }
 
+static int open_memory(struct vd_served *s, struct vd_error *err)
+{
+	struct vd_lz4_options o = { .mem_limit = s->state.mem_limit,
+				    .locked = s->state.type == VD_DRIVE_SWAP };
+
+	if (!strcmp(s->state.store, "mem"))
+		return vd_store_mem_open(s->state.size, &s->store, err);
+	if (!strcmp(s->state.store, "lz4"))
+		return vd_store_lz4_open(s->state.size, &o, &s->store, err);
+	return vd_error_set(err, -EINVAL, "no store is called '%s': lz4 or mem", s->state.store);
+}
+
 static int open_medium(struct vd_served *s, struct vd_error *err)
 {
 	static struct vd_opener opener = { .open = ask_open };
@@ -75,6 +89,8 @@ static int open_medium(struct vd_served *s, struct vd_error *err)
 	struct vd_fs_options options = { 0 };
 	int r;
 
+	if (vd_drive_in_memory(s->state.type))
+		return open_memory(s, err);
 	if (s->state.type == VD_DRIVE_DISK) {
 		r = vd_store_file_open(VD_READER_IMAGE, s->state.read_only, &s->store, err);
 		if (!r && !s->store->size)
@@ -91,6 +107,17 @@ static int open_medium(struct vd_served *s, struct vd_error *err)
 	r = vd_fs_open(s->disc, &options, &s->fs, &s->fs_error);
 	if (r && s->state.mountpoint[0])
 		return vd_error_set(err, r, "%s", s->fs_error.text);
+	return 0;
+}
+
+static int map_answered(struct vd_error *err)
+{
+	void *p = mmap(NULL, sizeof(*vd_fuse_loop_answered), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       VD_READER_ANSWERED, 0);
+
+	if (p == MAP_FAILED)
+		return vd_error_errno(err, -errno, "cannot share a page with the keeper");
+	vd_fuse_loop_answered = p;
 	return 0;
 }
 
@@ -126,7 +153,11 @@ int vd_reader_main(void)
 	for (size_t i = 0; i < VD_ARRAY_SIZE(config->attributes); i++)
 		vd_attribute_restore(&served, config->attributes[i]);
 
-	r = vd_cage_enter(VD_CAGE_READER, &err);
+	r = map_answered(&err);
+	if (!r && served.state.type == VD_DRIVE_SWAP)
+		r = vd_safety_lock_reader(&err);
+	if (!r)
+		r = vd_cage_enter(VD_CAGE_READER, &err);
 	if (!r)
 		r = open_medium(&served, &err);
 	if (r) {

@@ -7,7 +7,8 @@
 
 /* Descriptors that a reader is started with, besides 0 to 2. Nothing else is open in it. */
 #define VD_READER_SOCK 3
-#define VD_READER_IMAGE 4
+#define VD_READER_ANSWERED 4 /* a page shared with the keeper: an atomic_ullong, see watchdog.h */
+#define VD_READER_IMAGE 5    /* not for a drive in memory */
 
 /* The first packet on the socket. */
 struct vd_reader_config {

@@ -55,7 +55,7 @@ void vd_io_end(struct vd_served *s, struct vd_io_counters *c, uint64_t start, ui
 /* attr.c: one row an attribute. */
 struct vd_attribute {
 	const char *name;
-	/* Bit 0: shown by optical drives, bit 1: by disks. */
+	/* Which types of drive have it: bits of attr.c. */
 	unsigned types;
 	/* Appends the value and a newline to @f. */
 	void (*show)(struct vd_served *s, FILE *f);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#define _GNU_SOURCE
+#include "userspace/vdrived/block.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "userspace/common/device.h"
+
+static bool is_zram(const struct vd_drive_state *s)
+{
+	return !strcmp(s->engine, "zram");
+}
+
+static int disk_file(const char *dir, char *file, struct vd_error *err)
+{
+	if (snprintf(file, PATH_MAX, "%s/disk", dir) >= PATH_MAX)
+		return vd_error_errno(err, -ENAMETOOLONG, "%s", dir);
+	return 0;
+}
+
+int vd_block_attach(const struct vd_drive_state *s, const char *dir, char *device, int *fd,
+		    struct vd_error *err)
+{
+	char file[PATH_MAX];
+	int r;
+
+	*fd = -1;
+	if (is_zram(s))
+		return vd_zram_add(s->size, s->mem_limit, s->store[0] ? s->store : NULL, device,
+				   err);
+	r = disk_file(dir, file, err);
+	if (r)
+		return r;
+	/* Direct: pages that are cached above and kept compressed below need no third copy. */
+	*fd = vd_loop_attach(file, false, true, device, err);
+	return *fd < 0 ? *fd : 0;
+}
+
+int vd_block_use(const struct vd_drive_state *s, struct vd_error *err)
+{
+	if (s->type == VD_DRIVE_SWAP)
+		return vd_swap_on(s->device, s->priority, err);
+	return s->mountpoint[0] ? vd_scratch_mount(s->device, s->fs, s->mountpoint, err) : 0;
+}
+
+int vd_block_unuse(const struct vd_drive_state *s, bool lazy, struct vd_error *err)
+{
+	if (s->type == VD_DRIVE_SWAP)
+		return vd_swap_off(s->device, err);
+	return s->mountpoint[0] ? vd_scratch_unmount(s->device, s->mountpoint, lazy, err) : 0;
+}
+
+int vd_block_detach(const struct vd_drive_state *s, const char *dir, struct vd_error *err)
+{
+	char file[PATH_MAX];
+	int r;
+
+	if (is_zram(s))
+		return vd_zram_remove(s->device, err);
+	r = disk_file(dir, file, err);
+	return r ? r : vd_loop_detach(s->device, file, err);
+}
