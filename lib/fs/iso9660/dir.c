@@ -97,6 +97,25 @@ static bool is_dotdot(const struct iso_record *r)
 	return r->name_len == 1 && r->name[0] == 1;
 }
 
+/*
+ * A length of 0 says that the sector holds no more records. Where a whole record follows all the same, numbers in both
+ * byte orders and all, it is the length that is damaged, and what comes behind would be lost silently.
+ */
+static bool lost_length(const struct iso_fs *iso, const uint8_t *p, size_t avail)
+{
+	uint8_t copy[REC_MIN];
+	struct iso_record r;
+
+	if (avail < REC_MIN || (!vd_get_le16(p + 28) && !vd_get_le32(p + 2)) ||
+	    vd_get_le16(p + 28) != vd_get_be16(p + 30) ||
+	    vd_get_le32(p + 2) != vd_get_be32(p + 6) || vd_get_le32(p + 10) != vd_get_be32(p + 14))
+		return false;
+	memcpy(copy, p, sizeof(copy));
+	copy[0] = sizeof(copy);
+	copy[32] = 1;
+	return !iso_record_parse(iso, copy, sizeof(copy), &r) && p[32] && r.extent < iso->limit;
+}
+
 int iso_cursor_next(struct iso_cursor *c, struct iso_record *r, uint64_t *at)
 {
 	for (;;) {
@@ -110,7 +129,9 @@ int iso_cursor_next(struct iso_cursor *c, struct iso_record *r, uint64_t *at)
 		if (avail > c->buf_len - in)
 			avail = c->buf_len - in;
 		if (!c->buf[in]) {
-			/* No more records in this sector. */
+			if (lost_length(c->iso, c->buf + in, avail) &&
+			    (c->pos < c->dir.sure || c->loose))
+				return -EUCLEAN;
 			c->pos = (c->pos | (ISO_SECTOR - 1)) + 1;
 			continue;
 		}
@@ -207,6 +228,8 @@ int iso_entry_next(struct iso_cursor *c, struct iso_entry *e, bool attrs)
 		if (is_dot(&r) || is_dotdot(&r))
 			continue;
 		build_entry(c, &r, at, e);
+		if (e->damage == -EBADMSG)
+			return -EUCLEAN;
 		if ((o->hide && e->flags & REC_HIDDEN) || (!o->showassoc && e->flags & REC_ASSOC) ||
 		    e->relocated)
 			continue;
@@ -247,7 +270,7 @@ int iso_entry_at(struct iso_fs *iso, uint64_t ino, struct iso_cursor *c, struct 
 	if (start + at != ino || is_dot(&r) || is_dotdot(&r))
 		return -ENOENT;
 	build_entry(c, &r, at, e);
-	return e->damage;
+	return e->damage == -EBADMSG ? -EUCLEAN : e->damage;
 }
 
 /*
@@ -277,7 +300,7 @@ static int read_dot(struct iso_fs *iso, uint64_t extent, uint32_t size, struct i
 	e->link = NULL;
 	ret = iso_entry_parse(&c, &r, extent == iso->root ? iso->root_skip : iso->susp_skip, e);
 	if (ret)
-		return ret;
+		return ret == -EBADMSG ? -EUCLEAN : ret;
 
 	/* The two sizes: one that the volume cannot hold is the wrong one. */
 	left = iso->limit - extent;
@@ -299,8 +322,8 @@ static void dir_attr(const struct iso_dir *dir, const struct iso_entry *e, struc
 {
 	*attr = e->attr;
 	attr->ino = INO_DIR | dir->start;
-	attr->size = dir->size;
-	attr->blocks = ((uint64_t)dir->size + 511) / 512;
+	attr->size = dir->sure;
+	attr->blocks = ((uint64_t)dir->sure + 511) / 512;
 }
 
 int iso_dir_enter(struct iso_fs *iso, uint64_t extent, uint32_t size, uint64_t place,

@@ -172,7 +172,10 @@ int iso_session_choose(const struct iso_session *sessions, size_t n, int wanted,
 /* susp.c: directory records and the system use fields. */
 int iso_record_parse(const struct iso_fs *iso, const uint8_t *p, size_t avail,
 		     struct iso_record *out);
-/* Fills @e from one record: everything but sections, `pos`, `next`. -EUCLEAN, -EIO; the name is set also then. */
+/*
+ * Fills @e from one record: everything but sections, `pos`, `next`. -EUCLEAN, -EIO; the name is set also then. -EBADMSG:
+ * the record is probably not as long as it says, so that what comes behind it cannot be found.
+ */
 int iso_entry_parse(struct iso_cursor *c, const struct iso_record *r, uint32_t skip,
 		    struct iso_entry *e);
 /* Looks at the "." record of a root for SP and ER. */

@@ -122,10 +122,11 @@ static int look_at_root(struct iso_fs *iso, struct iso_susp_found *found, bool *
 		return ret ? ret : -EUCLEAN;
 	ret = iso_susp_detect(&c, &r, found);
 	if (ret)
-		return ret;
-	while (n < 3 && iso_cursor_next(&c, &r, &at) == 1)
+		return ret == -EBADMSG ? -EUCLEAN : ret;
+	while (n < 2 && (ret = iso_cursor_next(&c, &r, &at)) == 1)
 		n++;
-	*empty = n < 2;
+	/* Damage right at its beginning does not make it empty. */
+	*empty = n < 2 && !ret;
 	return 0;
 }
 

@@ -153,7 +153,17 @@ static bool is_signature(const uint8_t *p)
 	       ((p[1] >= 'A' && p[1] <= 'Z') || (p[1] >= '0' && p[1] <= '9'));
 }
 
-/* 1: *out is a field of out[2] >= 4 bytes; 0: there are no more; -EUCLEAN, -EIO. */
+static bool all_zeros(const uint8_t *p, size_t len)
+{
+	while (len && !*p)
+		p++, len--;
+	return !len;
+}
+
+/*
+ * 1: *out is a field of out[2] >= 4 bytes; 0: there are no more; -EUCLEAN, -EIO; -EBADMSG: the damage makes the record's
+ * own length doubtful.
+ */
 static int fields_next(struct fields *f, const uint8_t **out)
 {
 	for (;;) {
@@ -166,7 +176,12 @@ static int fields_next(struct fields *f, const uint8_t **out)
 				return r;
 		}
 		p = f->p;
-		/* Up to three bytes of padding may follow the last field; some writers add more, zeros. */
+		/*
+		 * Up to three bytes of padding may follow the last field; some writers add more, zeros. Anything
+		 * else behind a zero was once another record: this one's length is wrong.
+		 */
+		if (f->any && f->len >= 4 && !p[0] && !all_zeros(p, f->len))
+			return f->areas ? -EUCLEAN : -EBADMSG;
 		if (f->len < 4 || !p[0]) {
 			if (!f->have_next)
 				return 0;
@@ -176,9 +191,9 @@ static int fields_next(struct fields *f, const uint8_t **out)
 			continue;
 		}
 		if (!is_signature(p) || p[2] < 4 || p[2] > f->len) {
-			if (!is_signature(p) && !f->any)
-				return 0;
-			return -EUCLEAN;
+			if (is_signature(p) || f->areas)
+				return -EUCLEAN;
+			return f->any ? -EBADMSG : 0;
 		}
 		f->p += p[2];
 		f->len -= p[2];
