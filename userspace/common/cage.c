@@ -196,7 +196,7 @@ static int seccomp(enum vd_cage_profile profile, struct vd_error *err)
 int vd_cage_enter(enum vd_cage_profile profile, struct vd_error *err)
 {
 	static const struct rlimit zero = { 0, 0 };
-	int r = drop_root(err);
+	int r = profile == VD_CAGE_SWAP ? 0 : drop_root(err);
 
 	if (r)
 		return r;
@@ -204,7 +204,7 @@ int vd_cage_enter(enum vd_cage_profile profile, struct vd_error *err)
 	if (prctl(PR_SET_DUMPABLE, 0) || setrlimit(RLIMIT_CORE, &zero))
 		return vd_error_errno(err, -errno, "the cage");
 	/* A reader that is busy with an endless image would not notice the end of its keeper. */
-	if (profile == VD_CAGE_READER && prctl(PR_SET_PDEATHSIG, SIGKILL))
+	if (profile != VD_CAGE_INFO && prctl(PR_SET_PDEATHSIG, SIGKILL))
 		return vd_error_errno(err, -errno, "the cage");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return vd_error_errno(err, -errno, "the cage: no_new_privs");

@@ -12,6 +12,7 @@
 
 enum vd_cage_profile {
 	VD_CAGE_READER, /* serves FUSE: threads, /dev/fuse, messages with the keeper */
+	VD_CAGE_SWAP,	/* the same, but root stays root: for locked memory beyond a user's limit */
 	VD_CAGE_INFO,	/* prints: besides, asks the terminal for its width */
 };
 

@@ -157,7 +157,8 @@ int vd_reader_main(void)
 	if (!r && served.state.type == VD_DRIVE_SWAP)
 		r = vd_safety_lock_reader(&err);
 	if (!r)
-		r = vd_cage_enter(VD_CAGE_READER, &err);
+		r = vd_cage_enter(
+			served.state.type == VD_DRIVE_SWAP ? VD_CAGE_SWAP : VD_CAGE_READER, &err);
 	if (!r)
 		r = open_medium(&served, &err);
 	if (r) {

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "userspace/common/cgroup.h"
 #include "userspace/common/device.h"
@@ -48,7 +47,6 @@ int vd_safety_enter(const char *name, bool force, char *warnings, size_t size, s
 
 int vd_safety_lock_reader(struct vd_error *err)
 {
-	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	pthread_attr_t attr;
 	void *p;
 
@@ -61,8 +59,6 @@ int vd_safety_lock_reader(struct vd_error *err)
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	pthread_setattr_default_np(&attr);
 	pthread_attr_destroy(&attr);
-	/* Survives the change of user that follows. */
-	setrlimit(RLIMIT_MEMLOCK, &all);
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		return vd_error_errno(err, -errno, "cannot lock the reader's memory");
 	p = malloc(HEAP_RESERVE);
