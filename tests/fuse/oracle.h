@@ -15,15 +15,21 @@
 /* How an image is to be read. */
 struct oracle_view {
 	bool norock, nojoliet, map_off;
+	bool plain;		 /* what is shown then is the tree of plain names */
 	uint32_t sector;	 /* where the session starts, LBA; 0: the reader's own choice */
 	const char *kernel_only; /* more options for mount(8), or NULL */
 };
 
-/* xorriso and bsdtar extract to a folder in @work, which is read and removed. */
+/*
+ * xorriso and bsdtar extract to a folder in @work, which is read and removed. So what a copy on a disk cannot have is
+ * not the image's: sizes of directories, numbers of links, and the time of the root. bsdtar cannot show sessions
+ * but the one whose descriptors come first, nor plain names with their versions (map_off).
+ */
 bool oracle_xorriso(const char *work, const char *iso, const struct oracle_view *view,
 		    struct tree *out);
+/* With @fails, bsdtar must fail with these words, and there is no tree. */
 bool oracle_bsdtar(const char *work, const char *iso, const struct oracle_view *view,
-		   struct tree *out);
+		   const char *fails, struct tree *out);
 
 /* The kernel's isofs. One boot of User Mode Linux reads all that is asked. */
 struct oracle_job {

@@ -10,7 +10,7 @@
  * that the oracle can know. Where an oracle is wrong, the table `exceptions` says so: which one, which paths, which
  * field and why. An exception that nothing needed fails the last test, so that none outlives its reason.
  *
- * The kernel has no exceptions in what it can show, but zisofs version 2 and the times that it cuts.
+ * The kernel's own exceptions are few: zisofs version 2, which it does not know, and what Linux 6.1 cuts or drops.
  *
  * For people who work on the reader, $VDRIVE_ISO_IMAGES takes only images with that in their name, and
  * $VDRIVE_ISO_THROUGH=library leaves FUSE out; =kernel compares the kernel with the other oracles.
@@ -130,7 +130,7 @@ struct view {
 struct image {
 	const struct isogen_image *gen;
 	const char *iso;
-	bool made;
+	bool made, compared;
 	const char *missing; /* the tool that is not there */
 	struct view views[VIEWS_MAX];
 	size_t nviews;
@@ -145,28 +145,104 @@ static enum { THROUGH_FUSE, THROUGH_LIBRARY, THROUGH_KERNEL } through;
  * Where the oracles are known to be wrong. @image, @options and @path are patterns as in fnmatch(3); "*" matches
  * slashes too.
  */
-static struct exception {
+static const struct exception {
 	unsigned int oracles;
 	const char *image, *options, *path;
+	const char *types;   /* of the entry, as the oracle or vdrive has it; NULL: all */
 	unsigned int fields; /* not compared */
 	const char *why;
-	bool used;
 } exceptions[] = {
-	{ 0 },
+	/* What a format or a writer does not record. */
+	{ O_SOURCE, "posix-*", "*", "links/13", NULL, F_TARGET,
+	  "SL records hold components: the slash at the end of a/b/ is not kept (RRIP 4.1.3)" },
+	{ O_SOURCE, "posix-makefs", "*", "nodes/socket", NULL, F_PATH, "makefs 20190105 has none" },
+	{ O_SOURCE, "posix-makefs", "*", "links/many components", NULL, F_TARGET,
+	  "makefs 20190105 loses a component where an SL record ends" },
+	{ O_XORRISO | O_BSDTAR, "posix-genisoimage", "", "nodes/[dnf][iua]*", "cb", F_PATH,
+	  "genisoimage 1.1.11 writes PN as no other program, major and minor in one half: Linux copes" },
+
+	/* The kernel: Linux 6.1. */
+	{ O_KERNEL, "names-*", "", "lengths/[YZ]0*", NULL, F_PATH,
+	  "names are cut before the 254th byte" },
+	{ O_KERNEL, "names-*", "", "more lengths/*", NULL, F_PATH, "the same" },
+	{ O_KERNEL, "names-*", "", "unicode lengths/*", NULL, F_PATH, "the same" },
+	{ O_KERNEL, "names-makefs", "", "lengths/[UVWX]*", NULL, F_PATH,
+	  "a continuation area that crosses a block, as makefs writes them, hides the file" },
+	{ O_KERNEL | O_BSDTAR, "zisofs-2", "", "*", "f", F_SIZE | F_DIGEST,
+	  "zisofs version 2 is not known: the compressed bytes are shown" },
+	{ O_KERNEL, "names-xorriso", "norock", "unnamed-*", NULL, F_PATH,
+	  "a Joliet name of dots alone is nothing after the final ones are dropped: it hides the file" },
+	{ O_KERNEL | O_XORRISO | O_BSDTAR, "deep-makefs-relocated", "", ".rr_moved/*", NULL,
+	  F_PATH | F_ALL,
+	  "makefs does not mark relocated directories (RE), so that they stand in two places; here only in theirs" },
+
+	/* xorriso 1.5.4. */
+	{ O_XORRISO | O_BSDTAR, "*", "*", ".", NULL, F_MTIME | F_MODE | F_OWNER,
+	  "the folder that was extracted into is ours" },
+	{ O_XORRISO, "*", "*", "*", "l", F_MTIME, "the times of links are not set" },
+	{ O_XORRISO, "posix-*", "*", "nodes/socket", NULL, F_PATH, "sockets are not extracted" },
+	{ O_XORRISO | O_BSDTAR, "names-xorriso", "norock", "dot*", NULL, F_PATH,
+	  "Joliet names keep their final dots, which Linux drops" },
+	{ O_XORRISO | O_BSDTAR, "names-xorriso", "norock", "...", NULL, F_PATH, "the same" },
+	{ O_XORRISO | O_BSDTAR, "names-xorriso", "norock", "unnamed-*", NULL, F_PATH, "the same" },
+	{ O_XORRISO, "posix-genisoimage", "*", "[Tt][Ii][Mm][Ee][Ss]/2[01][0135]*", NULL, F_MTIME,
+	  "genisoimage 1.1.11 gives times after 2038 a zone of -24 hours; Linux ignores what is beyond 13" },
+
+	/* bsdtar: libarchive 3.6.2. */
+	{ O_SOURCE | O_BSDTAR, "deep-genisoimage-relocated", "", "rr_moved", "d", F_PATH,
+	  "the folder of the relocated ones, empty to who follows them: libarchive leaves it out" },
+	{ O_SOURCE, "deep-makefs-relocated", "", ".rr_moved", "d", F_PATH, "the same" },
+	{ O_SOURCE, "deep-makefs-relocated", "", ".rr_moved/*", "d?", F_PATH, "the same" },
+	{ O_XORRISO | O_BSDTAR, "deep-makefs-relocated", "", ".rr_moved", "d", F_MTIME,
+	  "extracting into it changes its time" },
+	{ O_BSDTAR, "deep-makefs-relocated", "", "level01/*/level07/*", NULL, F_PATH,
+	  "of two places it shows the other one, without RE" },
+	{ O_BSDTAR, "*", "*", "*caf*decomposed.txt", NULL, F_PATH,
+	  "Joliet names become normal form C: e and an accent are one character" },
+	{ O_BSDTAR, "posix-*", "*", "nodes/socket", NULL, F_TYPE | F_DIGEST,
+	  "a socket is extracted as an empty file" },
+	{ O_BSDTAR, "*", "*", "times/19[06][29]*", NULL, F_MTIME, "times before 1970 become 1970" },
+	{ O_BSDTAR, "posix-*", "*", "links/many components", NULL, F_TARGET,
+	  "a slash is lost where a target goes on in the next SL record" },
+	{ O_BSDTAR, "posix-makefs", "", "links/[LlMm][OoAa]*", NULL, F_PATH,
+	  "NM and SL are not found where makefs puts a CE between them" },
+	{ O_BSDTAR, "posix-makefs", "norock", "links/*", NULL, F_PATH,
+	  "makefs gives links a size but no extent: they are taken for hard links to a directory" },
 };
 
-/* What of @fields is to be compared for one path. */
+/* What bsdtar cannot read at all, and what it says. */
+static const struct unreadable {
+	const char *image, *options, *says;
+} unreadable[] = {
+	{ "names-makefs", "", "Invalid parameter in SUSP \"CE\" extension" },
+	{ "deep-xorriso-relocated", "", "Failed to connect 'CL' pointer to 'RE' rr_moved pointer" },
+};
+
+static const char *bsdtar_fails(const struct image *im, const struct view *v)
+{
+	for (size_t i = 0; i < VD_ARRAY_SIZE(unreadable); i++) {
+		if (!strcmp(unreadable[i].image, im->gen->name) &&
+		    !strcmp(unreadable[i].options, v->options))
+			return unreadable[i].says;
+	}
+	return NULL;
+}
+
+static bool exception_used[VD_ARRAY_SIZE(exceptions)];
+
+/* What is left of the fields in which an entry differs. */
 static unsigned int without_exceptions(const struct image *im, const struct view *v, enum oracle o,
-				       const char *path, unsigned int differ)
+				       const struct tree_entry *entry, unsigned int differ)
 {
 	for (size_t i = 0; i < VD_ARRAY_SIZE(exceptions) && differ; i++) {
-		struct exception *e = &exceptions[i];
+		const struct exception *e = &exceptions[i];
 
 		if (!(e->oracles & o) || !(e->fields & differ) ||
 		    fnmatch(e->image, im->gen->name, 0) || fnmatch(e->options, v->options, 0) ||
-		    fnmatch(e->path, path, 0))
+		    fnmatch(e->path, entry->path, 0) ||
+		    (e->types && !strchr(e->types, entry->type)))
 			continue;
-		e->used = true;
+		exception_used[i] = true;
 		differ &= ~e->fields;
 	}
 	return differ;
@@ -259,9 +335,11 @@ static void compare(const struct image *im, const struct view *v, enum oracle o,
 		int order = !a ? 1 : !b ? -1 : strcmp(a->path, b->path);
 		unsigned int differ = order ? F_PATH : difference(a, b) & fields;
 
+		/* iso_date() of Linux 6.1 returns an int: what is after 2038-01-19 03:14:07 wraps. */
+		if (differ & F_MTIME && o == O_KERNEL && b->mtime == (int32_t)a->mtime)
+			differ &= ~(unsigned int)F_MTIME;
 		if (differ)
-			differ =
-				without_exceptions(im, v, o, order > 0 ? b->path : a->path, differ);
+			differ = without_exceptions(im, v, o, order > 0 ? b : a, differ);
 		if (differ)
 			differs(&d, field_names(differ), order <= 0 ? a : NULL,
 				order >= 0 ? b : NULL);
@@ -382,9 +460,12 @@ static int library_dir(struct vd_fs *fs, struct tree *tree, uint64_t ino, const 
 		e.path = sub;
 		library_entry(&e, a);
 		/* The two ways to an entry must agree. */
-		if (CHECK_OK(vd_fs_lookup(fs, ino, w.entries[i].name, strlen(w.entries[i].name),
-					  &looked)))
+		r = vd_fs_lookup(fs, ino, w.entries[i].name, strlen(w.entries[i].name), &looked);
+		if (r)
+			CHECK_ERRNO(r, -ELOOP); /* which reading it gives as well */
+		else
 			CHECK_UINT(looked.ino, a->ino);
+		r = 0;
 		if (e.type == 'f')
 			library_file(fs, a, &e);
 		if (e.type == 'l') {
@@ -466,8 +547,33 @@ static struct view *add_view(struct image *im, const char *opts, unsigned int tr
 	v->as.norock = strstr(opts, "norock") != NULL;
 	v->as.nojoliet = strstr(opts, "nojoliet") != NULL;
 	v->as.map_off = strstr(opts, "map=off") != NULL;
-	v->oracles = O_KERNEL | O_XORRISO | O_BSDTAR;
+	v->as.plain = tree == T_PLAIN;
+	v->oracles = O_KERNEL | O_XORRISO | (v->as.map_off ? 0 : O_BSDTAR);
 	return v;
+}
+
+/*
+ * Where sessions were appended, not grown, who takes the first volume descriptor sees the first session. The kernel
+ * and xorriso are told where the last one is; bsdtar cannot be.
+ *
+ * Linux 6.1.176 finds the ER record of an appended session "out of volume", since it takes the size of the
+ * session for the end of the disc, and turns to Joliet; nojoliet lets it go on.
+ */
+static void add_session_sectors(struct image *im, const uint32_t lba[], int n)
+{
+	bool grown = !strcmp(im->gen->name, "sessions-xorriso");
+
+	for (size_t i = 0; i < im->nviews; i++) {
+		struct view *v = &im->views[i];
+		bool chosen = strstr(v->options, "session=") != NULL;
+
+		if (!chosen && !grown)
+			v->as.sector = lba[n - 1];
+		if (v->as.sector && v->tree == T_ROCK)
+			v->as.kernel_only = "nojoliet";
+		if (grown ? chosen : v->as.sector != 0)
+			v->oracles &= ~(unsigned int)O_BSDTAR;
+	}
 }
 
 static void add_views(struct image *im, const struct subject *s)
@@ -478,7 +584,9 @@ static void add_views(struct image *im, const struct subject *s)
 	struct view *v;
 
 	v = add_view(im, "", rock ? T_ROCK : joliet ? T_JOLIET : T_PLAIN);
-	v->source = im->gen->source;
+	/* Plain names show the tree that they were made from only if it has no others. */
+	if (strcmp(im->gen->source, "levels"))
+		v->source = im->gen->source;
 	if (!strcmp(im->gen->name, "big"))
 		return; /* one look at 4.5 GB is enough: the plain tree has the same extents */
 	for (int i = 1; i <= n; i++) {
@@ -515,19 +623,8 @@ static void add_views(struct image *im, const struct subject *s)
 		v->as.kernel_only = v->options;
 		v->oracles = O_KERNEL;
 	}
-	/*
-	 * Sessions that were appended, not grown: whoever takes the first volume descriptor sees the first session. The
-	 * kernel and xorriso are told where the last one is; bsdtar cannot be.
-	 */
-	for (size_t i = 0; n && i < im->nviews; i++) {
-		bool grown = !strcmp(im->gen->name, "sessions-xorriso");
-
-		v = &im->views[i];
-		if (!v->as.sector && !grown)
-			v->as.sector = lba[n - 1];
-		if (grown ? v->as.sector && v->as.sector != lba[n - 1] : v->as.sector != 0)
-			v->oracles &= ~(unsigned int)O_BSDTAR;
-	}
+	if (n)
+		add_session_sectors(im, lba, n);
 }
 
 static void setup(void)
@@ -587,6 +684,14 @@ static void setup(void)
 
 static void teardown(void)
 {
+	const char *argv[] = { VDRIVE, "list", "--noheadings", NULL };
+	struct check_cmd c = { .argv = argv };
+
+	if (through == THROUGH_FUSE && CHECK_RUN(&c, 0) && *c.out) {
+		/* Whatever failed has said so; what it left must not stay. */
+		CHECK_FAIL("drives are left: %s", c.out);
+		check_sh("%s detach --all --lazy", VDRIVE);
+	}
 	for (size_t i = 0; i < VD_ARRAY_SIZE(images); i++) {
 		for (size_t k = 0; k < images[i].nviews; k++)
 			tree_free(&images[i].views[k].job.tree);
@@ -626,8 +731,10 @@ static void compare_view(struct image *im, struct view *v)
 			compare(im, v, O_XORRISO, &got, &want, fields);
 	}
 	if (v->oracles & O_BSDTAR && check_have_program("bsdtar")) {
+		const char *fails = bsdtar_fails(im, v);
+
 		tree_free(&want);
-		if (oracle_bsdtar(work, im->iso, &v->as, &want))
+		if (oracle_bsdtar(work, im->iso, &v->as, fails, &want) && !fails)
 			compare(im, v, O_BSDTAR, &got, &want, fields);
 	}
 	tree_free(&got);
@@ -643,6 +750,88 @@ static void compare_image(size_t i)
 	ASSERT(im->made);
 	for (size_t k = 0; k < im->nviews; k++)
 		compare_view(im, &im->views[k]);
+	im->compared = !check_failed();
+}
+
+#define ANOTHER_USER 12345
+
+/*
+ * The whole way as a user without any privilege: mount, read and unmount, with a runtime directory of their own. Where
+ * /dev/fuse is closed to users (udev opens it; a container may have none), they get an open one in a mount
+ * namespace of their own.
+ */
+static void test_another_user(void)
+{
+	struct image *im = &images[0];
+	const char *own = check_path("own"), *mnt = check_path("own/mnt");
+	const char *env[] = { check_printf("VDRIVE_RUNTIME_DIR=%s", check_path("own/run")),
+			      check_printf("ISO=%s", im->iso),
+			      check_printf("MNT=%s", mnt),
+			      check_printf("FUSE=%s", check_path("own/fuse")),
+			      "VDRIVE=" VDRIVE,
+			      "TREELIST=" TREELIST,
+			      NULL };
+	const char *user = "exec setpriv --reuid 12345 --regid 12345 --clear-groups sh -euc '"
+			   "$VDRIVE mount $ISO $MNT; $TREELIST $MNT; $VDRIVE umount $MNT; "
+			   "rmdir $VDRIVE_RUNTIME_DIR'";
+	const char *as_user[] = { "sh", "-euc", user, NULL };
+	const char *opened[] = { "unshare",
+				 "--mount",
+				 "--propagation",
+				 "private",
+				 "sh",
+				 "-euc",
+				 check_printf("mount --bind $FUSE /dev/fuse; %s", user),
+				 NULL };
+	struct check_cmd c = { .argv = as_user, .env = env };
+	static struct tree got;
+	_cleanup_fclose_ FILE *f = NULL;
+	struct stat st;
+
+	if (geteuid())
+		CHECK_SKIP("needs root, to become somebody else: all other tests ran as one");
+	if (through != THROUGH_FUSE)
+		CHECK_SKIP("not through FUSE");
+	if (im->missing || no_kernel)
+		CHECK_SKIP("%s", im->missing ? im->missing : no_kernel);
+	ASSERT(im->made);
+	ASSERT_INT(mkdir(own, 0755), 0);
+	ASSERT_INT(mkdir(mnt, 0755), 0);
+	ASSERT_INT(mkdir(check_path("own/run"), 0700), 0);
+	ASSERT_INT(chown(own, ANOTHER_USER, ANOTHER_USER), 0);
+	ASSERT_INT(chown(mnt, ANOTHER_USER, ANOTHER_USER), 0);
+	ASSERT_INT(chown(check_path("own/run"), ANOTHER_USER, ANOTHER_USER), 0);
+	ASSERT_INT(stat("/dev/fuse", &st), 0);
+	if ((st.st_mode & 06) != 06) {
+		ASSERT_INT(mknod(check_path("own/fuse"), S_IFCHR | 0600, st.st_rdev), 0);
+		ASSERT_INT(chmod(check_path("own/fuse"), 0666), 0);
+		c.argv = opened;
+	}
+	ASSERT_RUN(&c, 0);
+	f = fmemopen(c.out, c.out_len, "r");
+	ASSERT(f != NULL);
+	tree_free(&got);
+	ASSERT_OK(tree_read(&got, f));
+	compare(im, &im->views[0], O_KERNEL, &got, &im->views[0].job.tree, F_ALL);
+	tree_free(&got);
+}
+
+/* An exception that nothing needs any more hides the next fault: it is to be taken out. */
+static void test_exceptions_needed(void)
+{
+	if (no_kernel)
+		CHECK_SKIP("%s", no_kernel);
+	if (geteuid() || through != THROUGH_FUSE)
+		CHECK_SKIP("not all was compared: needs root, and FUSE");
+	for (size_t i = 0; i < VD_ARRAY_SIZE(images); i++) {
+		if (images[i].missing || !images[i].compared)
+			CHECK_SKIP("not all was compared: %s", images[i].gen->name);
+	}
+	for (size_t i = 0; i < VD_ARRAY_SIZE(exceptions); i++) {
+		if (!exception_used[i])
+			CHECK_FAIL("needed by nothing: %s, %s (%s)", exceptions[i].image,
+				   exceptions[i].path, exceptions[i].why);
+	}
 }
 
 enum {
@@ -663,6 +852,8 @@ static const struct check_test tests[] = {
 #define X(function, name, trees) { name, test_##function },
 	IMAGES(X)
 #undef X
+		{ "another-user", test_another_user },
+	{ "exceptions-needed", test_exceptions_needed },
 };
 
 CHECK_MAIN_WITH(tests, setup, teardown)
