@@ -218,6 +218,13 @@ static int mount_as_root(const char *dir, const char *source, const char *option
 
 int vd_fuse_mount(const char *dir, const char *source, const char *options, struct vd_error *err)
 {
+	struct stat st;
+
+	/* The kernel would take a file too, and then find a directory behind it. */
+	if (stat(dir, &st))
+		return vd_error_errno(err, -errno, "cannot mount on %s", dir);
+	if (!S_ISDIR(st.st_mode))
+		return vd_error_errno(err, -ENOTDIR, "cannot mount on %s", dir);
 	return geteuid() ? mount_by_fusermount(dir, source, options, err)
 			 : mount_as_root(dir, source, options, err);
 }
