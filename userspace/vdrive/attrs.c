@@ -34,13 +34,23 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int open_attrs(const char *rundir, const char *drive)
+/* The kernel shows what it keeps itself in sysfs, under the same names. */
+static bool in_sysfs(const struct found *f)
+{
+	return !strcmp(f->state.engine, "zram");
+}
+
+static int open_attrs(const struct found *f)
 {
 	char path[PATH_MAX];
 
-	if (snprintf(path, sizeof(path), "%s/%s/attr", rundir, drive) >= (int)sizeof(path))
+	if (in_sysfs(f) ? snprintf(path, sizeof(path), "/sys/block/%s",
+				   f->state.device + strlen("/dev/")) >= (int)sizeof(path)
+			: snprintf(path, sizeof(path), "%s/%s/attr", f->place.dir, f->state.name) >=
+				  (int)sizeof(path))
 		return -ENAMETOOLONG;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* In sysfs it is a link. */
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (in_sysfs(f) ? 0 : O_NOFOLLOW));
 
 	return fd < 0 ? -errno : fd;
 }
@@ -78,10 +88,10 @@ static int read_value(int dir, const char *name, char *value, mode_t *mode)
 	return 0;
 }
 
-static int child_read_all(FILE *f, const char *rundir, const char *drive)
+static int child_read_all(FILE *f, const struct found *found)
 {
 	_cleanup_free_ char *value = malloc(VALUE_MAX);
-	int dir = open_attrs(rundir, drive);
+	int dir = open_attrs(found);
 	struct dirent *e;
 	int r = 0;
 	DIR *d;
@@ -97,7 +107,9 @@ static int child_read_all(FILE *f, const char *rundir, const char *drive)
 		if (e->d_name[0] == '.')
 			continue;
 		r = read_value(dir, e->d_name, value, &mode);
-		if (r == -EACCES) { /* one that can only be written */
+		if (r && r != -EACCES && in_sysfs(found)) {
+			r = 0;		   /* folders, links, and what has no value now */
+		} else if (r == -EACCES) { /* one that can only be written */
 			fprintf(f, "%s%c-w%c%c", e->d_name, 0, 0, 0);
 			r = 0;
 		} else if (!r) {
@@ -167,7 +179,7 @@ static void read_child(const void *arg)
 
 	if (!f)
 		_exit(1);
-	r = child_read_all(f, a->rundir, a->drive);
+	r = child_read_all(f, a->f);
 	fprintf(f, "%c%d%c", 0, -r, 0);
 	if (fclose(f))
 		_exit(1);
@@ -312,7 +324,8 @@ const char *attrs_get(const struct attrs *a, const char *name)
 }
 
 struct writing {
-	const char *rundir, *drive, *name, *value;
+	const struct found *f;
+	const char *name, *value;
 };
 
 /* One write(2) of value and newline, as `echo` does; the error may come as late as close(2). Takes @fd. */
@@ -355,17 +368,17 @@ static bool read_error(int dir, const char *name, struct vd_error *err)
 
 static int write_attr(const struct writing *w, struct vd_error *err)
 {
-	_cleanup_close_ int dir = open_attrs(w->rundir, w->drive);
+	_cleanup_close_ int dir = open_attrs(w->f);
 	int fd, r;
 
 	if (dir < 0)
-		return vd_error_errno(err, dir, "cannot reach drive %s", w->drive);
+		return vd_error_errno(err, dir, "cannot reach drive %s", w->f->state.name);
 	fd = openat(dir, w->name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0) {
 		r = -errno;
 		if (r == -ENOENT)
 			return vd_error_set(err, r, "no such attribute (see 'vdrive set %s')",
-					    w->drive);
+					    w->f->state.name);
 		if (r == -EACCES || r == -EPERM || r == -EROFS)
 			return vd_error_set(err, r, "this attribute cannot be written");
 	} else {
@@ -385,10 +398,9 @@ static void write_child(const void *arg)
 		_exit(1);
 }
 
-int attrs_write(const char *rundir, const char *drive, const char *name, const char *value,
-		struct vd_error *err)
+int attrs_write(const struct found *f, const char *name, const char *value, struct vd_error *err)
 {
-	const struct writing w = { rundir, drive, name, value };
+	const struct writing w = { f, name, value };
 	int64_t until = now_ms() + WRITE_MS;
 	struct vd_reply reply = { 0 };
 	struct pollfd pfd = { .events = POLLIN };
@@ -398,7 +410,7 @@ int attrs_write(const char *rundir, const char *drive, const char *name, const c
 
 	pfd.fd = start_child(&pid, write_child, &w);
 	if (pfd.fd < 0)
-		return vd_error_errno(err, pfd.fd, "drive %s", drive);
+		return vd_error_errno(err, pfd.fd, "drive %s", f->state.name);
 	do {
 		int64_t left = until - now_ms();
 
@@ -409,9 +421,9 @@ int attrs_write(const char *rundir, const char *drive, const char *name, const c
 	close(pfd.fd);
 	end_child(pid, r > 0);
 	if (r <= 0)
-		return vd_error_set(err, -ETIMEDOUT, "drive %s does not answer", drive);
+		return vd_error_set(err, -ETIMEDOUT, "drive %s does not answer", f->state.name);
 	if (n != sizeof(reply))
-		return vd_error_set(err, -EIO, "drive %s gave no answer", drive);
+		return vd_error_set(err, -EIO, "drive %s gave no answer", f->state.name);
 	reply.error.text[sizeof(reply.error.text) - 1] = '\0';
 	if (reply.code)
 		vd_error_set(err, reply.code, "%s", reply.error.text);

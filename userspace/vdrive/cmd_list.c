@@ -42,11 +42,18 @@ static char *col_type(const struct row *r)
 	return need(strdup(vd_drive_type_name(r->f->state.type)));
 }
 
+static char *size_text(const struct row *r, unsigned long long n)
+{
+	char buf[16];
+
+	return r->bytes ? format("%llu", n) : need(strdup(vd_size_format(n, buf, sizeof(buf))));
+}
+
 static char *col_size(const struct row *r)
 {
 	const char *v = attrs_get(&r->a, "disksize");
-	char buf[16], *end;
 	unsigned long long n;
+	char *end;
 
 	if (!v || *v < '0' || *v > '9')
 		return NULL;
@@ -54,7 +61,54 @@ static char *col_size(const struct row *r)
 	n = strtoull(v, &end, 10);
 	if (*end || errno)
 		return NULL;
-	return r->bytes ? format("%llu", n) : need(strdup(vd_size_format(n, buf, sizeof(buf))));
+	return size_text(r, n);
+}
+
+/* mm_stat, whoever keeps the pages: what is stored, what is left of it, and what that takes. */
+static bool mm_stat(const struct row *r, unsigned long long v[3])
+{
+	const char *text = attrs_get(&r->a, "mm_stat");
+
+	return text && sscanf(text, "%llu %llu %llu", &v[0], &v[1], &v[2]) == 3;
+}
+
+static char *col_used(const struct row *r)
+{
+	unsigned long long v[3];
+
+	return mm_stat(r, v) ? size_text(r, v[0]) : NULL;
+}
+
+static char *col_memory(const struct row *r)
+{
+	unsigned long long v[3];
+
+	return mm_stat(r, v) ? size_text(r, v[2]) : NULL;
+}
+
+static char *col_ratio(const struct row *r)
+{
+	unsigned long long v[3];
+
+	return mm_stat(r, v) && v[2] ? format("%.2f", (double)v[0] / (double)v[2]) : NULL;
+}
+
+static char *col_device(const struct row *r)
+{
+	return r->f->state.device[0] ? need(strdup(r->f->state.device)) : NULL;
+}
+
+static char *col_engine(const struct row *r)
+{
+	return r->f->state.engine[0] ? need(strdup(r->f->state.engine)) : NULL;
+}
+
+static char *col_path(const struct row *r)
+{
+	if (!strcmp(r->f->state.engine, "zram"))
+		return col_device(r);
+	return format("%s/%s/%s", r->f->place.dir, r->f->state.name,
+		      r->f->state.type == VD_DRIVE_OPTICAL ? "disc.iso" : "disk");
 }
 
 /* The user's own label, else what the volume calls itself. */
@@ -87,12 +141,6 @@ static char *col_image(const struct row *r)
 static char *col_mountpoint(const struct row *r)
 {
 	return r->f->state.mountpoint[0] ? need(strdup(r->f->state.mountpoint)) : NULL;
-}
-
-static char *col_path(const struct row *r)
-{
-	return format("%s/%s/%s", r->f->place.dir, r->f->state.name,
-		      r->f->state.type == VD_DRIVE_DISK ? "disk" : "disc.iso");
 }
 
 static char *col_owner(const struct row *r)
@@ -134,13 +182,20 @@ static const struct column {
 	const char *help;
 } columns[] = {
 	{ "NAME", col_name, NULL, false, SCOLS_JSON_STRING, "name of the drive" },
-	{ "TYPE", col_type, NULL, false, SCOLS_JSON_STRING, "optical or disk" },
+	{ "TYPE", col_type, NULL, false, SCOLS_JSON_STRING, "optical, disk, ramdisk or swap" },
 	{ "SIZE", col_size, NULL, true, SCOLS_JSON_STRING, "size of the medium" },
 	{ "RO", col_ro, NULL, true, SCOLS_JSON_BOOLEAN, "read-only" },
 	{ "STATE", col_state, NULL, false, SCOLS_JSON_STRING,
 	  "live, changing, hung, dead or private" },
 	{ "MOUNTPOINT", col_mountpoint, NULL, false, SCOLS_JSON_STRING, "where its files are" },
 	{ "IMAGE", col_image, NULL, false, SCOLS_JSON_STRING, "the file behind it" },
+	{ "USED", col_used, NULL, true, SCOLS_JSON_STRING, "what is stored in memory, as written" },
+	{ "RATIO", col_ratio, NULL, true, SCOLS_JSON_NUMBER, "that against the memory it takes" },
+	{ "MEMORY", col_memory, NULL, true, SCOLS_JSON_STRING, "memory that it takes" },
+	{ "DEVICE", col_device, NULL, false, SCOLS_JSON_STRING, "block device" },
+	{ "ENGINE", col_engine, NULL, false, SCOLS_JSON_STRING,
+	  "who keeps the pages: zram or fuse" },
+	{ "STORE", NULL, "store", false, SCOLS_JSON_STRING, "how they are kept" },
 	{ "PATH", col_path, NULL, false, SCOLS_JSON_STRING, "the medium's bytes" },
 	{ "FORMAT", NULL, "format", false, SCOLS_JSON_STRING, "format of the image" },
 	{ "FSTYPE", NULL, "filesystem", false, SCOLS_JSON_STRING, "file system on it" },
@@ -159,7 +214,9 @@ static const struct column {
 	{ "STARTED", col_started, NULL, false, SCOLS_JSON_STRING, "since when" },
 };
 
-static const char default_columns[] = "NAME,TYPE,SIZE,RO,STATE,MOUNTPOINT,IMAGE";
+static const char default_columns[] =
+	"NAME,TYPE,SIZE,USED,RATIO,MEMORY,RO,STATE,ENGINE,DEVICE,MOUNTPOINT,IMAGE";
+static const char swap_columns[] = "NAME,SIZE,USED,RATIO,MEMORY,STATE,ENGINE,DEVICE";
 
 static void usage(FILE *f)
 {
@@ -239,8 +296,7 @@ static int read_rows(struct row *rows, size_t n, struct vd_error *err)
 
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].f->state.alive && rows[i].f->place.trusted)
-			a[asked++] = (struct attrs){ .rundir = rows[i].f->place.dir,
-						     .drive = rows[i].f->state.name };
+			a[asked++] = (struct attrs){ .f = rows[i].f };
 	r = attrs_read(a, asked);
 	if (r) {
 		attrs_free(a, asked);
@@ -265,7 +321,8 @@ static void print_rows(const struct row *rows, size_t n, const int *ids, size_t 
 		const struct column *col = &columns[ids[c]];
 
 		head[c] = (struct table_column){ col->name, col->right, col->json };
-		if (col->text == col_size && n && rows[0].bytes)
+		if ((col->text == col_size || col->text == col_used || col->text == col_memory) &&
+		    n && rows[0].bytes)
 			head[c].json = SCOLS_JSON_NUMBER;
 	}
 	t = table_new("drives", head, ncols, flags);
@@ -282,6 +339,28 @@ static void print_rows(const struct row *rows, size_t n, const int *ids, size_t 
 			free(cells[c]);
 	}
 	table_print(t);
+}
+
+/* In a table for people, what no drive has is left out. JSON and scripts get the columns that they know. */
+static size_t drop_empty(const struct row *rows, size_t n, int *ids, size_t ncols)
+{
+	size_t kept = 0;
+
+	for (size_t c = 0; c < ncols; c++) {
+		const struct column *col = &columns[ids[c]];
+		bool filled = false;
+
+		for (size_t i = 0; i < n && !filled; i++) {
+			char *text =
+				col->text ? col->text(&rows[i]) : attr_text(&rows[i], col->attr);
+
+			filled = text && *text;
+			free(text);
+		}
+		if (filled)
+			ids[kept++] = ids[c];
+	}
+	return kept;
 }
 
 /* The drives that were asked for, in the order of the list; @status becomes EX_FAILED when one is not there. */
@@ -311,7 +390,26 @@ static size_t choose(const struct found *all, size_t n, int nnames, char **names
 	return nrows;
 }
 
-static int list(int nnames, char **names, const int *ids, size_t ncols, bool bytes, unsigned flags)
+static size_t only_swap(struct found *all, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (all[i].state.type == VD_DRIVE_SWAP)
+			all[kept++] = all[i];
+	return kept;
+}
+
+struct listing {
+	int nnames;
+	char **names;
+	int ids[COL_MAX];
+	size_t ncols;
+	bool bytes, may_drop, swap_only;
+	unsigned flags;
+};
+
+static int list(struct listing *l)
 {
 	_cleanup_free_ struct found *all = NULL;
 	_cleanup_free_ struct row *rows = NULL;
@@ -325,14 +423,18 @@ static int list(int nnames, char **names, const int *ids, size_t ncols, bool byt
 		return EX_FAILED;
 	}
 	rows = need(calloc(n + 1, sizeof(*rows)));
-	nrows = choose(all, n, nnames, names, bytes, rows, &status);
+	if (l->swap_only)
+		n = only_swap(all, n);
+	nrows = choose(all, n, l->nnames, l->names, l->bytes, rows, &status);
 	r = read_rows(rows, nrows, &err);
 	if (r) {
 		complain_error(r, &err, "drives");
 		return EX_FAILED;
 	}
-	if (nrows || (flags & TABLE_JSON && !status))
-		print_rows(rows, nrows, ids, ncols, flags);
+	if (l->may_drop && !(l->flags & (TABLE_JSON | TABLE_RAW)))
+		l->ncols = drop_empty(rows, nrows, l->ids, l->ncols);
+	if (nrows || (l->flags & TABLE_JSON && !status))
+		print_rows(rows, nrows, l->ids, l->ncols, l->flags);
 	for (size_t i = 0; i < nrows; i++)
 		attrs_free(&rows[i].a, 1);
 	if (hidden) {
@@ -340,6 +442,18 @@ static int list(int nnames, char **names, const int *ids, size_t ncols, bool byt
 		status = EX_FAILED;
 	}
 	return status;
+}
+
+int list_swap(void)
+{
+	struct listing l = { .may_drop = true, .swap_only = true };
+	struct vd_error err = { "" };
+
+	if (parse_columns(swap_columns, l.ids, &l.ncols, &err)) {
+		complain("%s", err.text);
+		return EX_FAILED;
+	}
+	return list(&l);
 }
 
 int cmd_list(int argc, char **argv)
@@ -356,31 +470,32 @@ int cmd_list(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *wanted = default_columns;
-	bool bytes = false, every = false;
+	struct listing l = { .may_drop = true };
 	struct vd_error err = { "" };
-	unsigned flags = 0;
-	int c, ids[COL_MAX];
-	size_t n = 0;
+	bool every = false;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "bJno:rh", options, NULL)) != -1) {
 		switch (c) {
 		case 'b':
-			bytes = true;
+			l.bytes = true;
 			break;
 		case 'J':
-			flags |= TABLE_JSON;
+			l.flags |= TABLE_JSON;
 			break;
 		case 'n':
-			flags |= TABLE_NO_HEADINGS;
+			l.flags |= TABLE_NO_HEADINGS;
 			break;
 		case 'o':
 			wanted = optarg;
+			l.may_drop = false;
 			break;
 		case OUTPUT_ALL:
 			every = true;
+			l.may_drop = false;
 			break;
 		case 'r':
-			flags |= TABLE_RAW;
+			l.flags |= TABLE_RAW;
 			break;
 		case 'h':
 			usage(stdout);
@@ -389,14 +504,16 @@ int cmd_list(int argc, char **argv)
 			return wrong_usage(EX_WRONG_USAGE, NULL);
 		}
 	}
-	if (flags & TABLE_JSON && flags & TABLE_RAW)
+	if (l.flags & TABLE_JSON && l.flags & TABLE_RAW)
 		return wrong_usage(EX_WRONG_USAGE, "--json and --raw exclude each other");
 	if (every) {
-		for (; n < VD_ARRAY_SIZE(columns); n++)
-			ids[n] = (int)n;
-	} else if ((wanted[0] == '+' && parse_columns(default_columns, ids, &n, &err)) ||
-		   parse_columns(wanted + (wanted[0] == '+'), ids, &n, &err)) {
+		for (; l.ncols < VD_ARRAY_SIZE(columns); l.ncols++)
+			l.ids[l.ncols] = (int)l.ncols;
+	} else if ((wanted[0] == '+' && parse_columns(default_columns, l.ids, &l.ncols, &err)) ||
+		   parse_columns(wanted + (wanted[0] == '+'), l.ids, &l.ncols, &err)) {
 		return wrong_usage(EX_WRONG_USAGE, "%s", err.text);
 	}
-	return list(argc - optind, argv + optind, ids, n, bytes, flags);
+	l.nnames = argc - optind;
+	l.names = argv + optind;
+	return list(&l);
 }

@@ -58,7 +58,7 @@ static void show_all(const struct attrs *a, unsigned flags)
 
 static int show(const struct found *f, int n, char **names, unsigned flags)
 {
-	struct attrs a = { .rundir = f->place.dir, .drive = f->state.name };
+	struct attrs a = { .f = f };
 	const char *drive = f->state.name;
 	int r, status = 0;
 
@@ -97,7 +97,7 @@ static int change(const struct found *f, int n, char **settings)
 		struct vd_error err = { "" };
 
 		*value++ = '\0';
-		if (attrs_write(f->place.dir, f->state.name, settings[i], value, &err)) {
+		if (attrs_write(f, settings[i], value, &err)) {
 			complain("drive %s: %s: %s", f->state.name, settings[i], err.text);
 			return EX_FAILED;
 		}

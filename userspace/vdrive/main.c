@@ -15,6 +15,8 @@ static const struct verb verbs[] = {
 	{ "mount", "show the files of a disc image in a folder", cmd_mount, MOUNT_USAGE },
 	{ "umount", "take down what mount set up", cmd_umount, MOUNT_USAGE },
 	{ "attach", "make a virtual disk of a file", cmd_attach, EX_WRONG_USAGE },
+	{ "ramdisk", "make a scratch disk in compressed memory", cmd_ramdisk, EX_WRONG_USAGE },
+	{ "swap", "swap to compressed memory", cmd_swap, EX_WRONG_USAGE },
 	{ "detach", "take down any drive", cmd_detach, EX_WRONG_USAGE },
 	{ "list", "show the drives there are", cmd_list, EX_WRONG_USAGE },
 	{ "set", "show or change the attributes of a drive", cmd_set, EX_WRONG_USAGE },
@@ -28,7 +30,7 @@ static void usage(FILE *f)
 	fputs("\nUsage:\n"
 	      " vdrive VERB [options] [arguments]\n"
 	      "\n"
-	      "Virtual disks and virtual CD/DVD drives.\n"
+	      "Virtual disks, virtual CD/DVD drives and compressed swap.\n"
 	      "\n"
 	      "Verbs:\n",
 	      f);

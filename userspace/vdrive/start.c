@@ -76,7 +76,9 @@ static int start_numbered(struct vd_drive_start *s, pid_t *pid, struct vd_error 
 	char base[VD_DRIVE_NAME_MAX + 1];
 	int r = -EEXIST;
 
-	vd_drive_name_from_path(s->state.image, base);
+	/* A drive in memory is called what it is. */
+	vd_drive_name_from_path(
+		s->state.image[0] ? s->state.image : vd_drive_type_name(s->state.type), base);
 	strcpy(s->state.name, base);
 	for (int i = 2; i <= NAME_TRIES + 1 && !interrupted; i++) {
 		r = vd_drive_start(s, pid, err);

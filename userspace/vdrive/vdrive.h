@@ -43,7 +43,11 @@ int cmd_list(int argc, char **argv);
 int cmd_mount(int argc, char **argv);
 int cmd_mount_helper(int argc, char **argv); /* as mount.vdrive */
 int cmd_set(int argc, char **argv);
+int cmd_ramdisk(int argc, char **argv);
+int cmd_swap(int argc, char **argv);
 int cmd_umount(int argc, char **argv);
+/* `vdrive list` of the swap drives alone. */
+int list_swap(void);
 
 /* message.c */
 
@@ -150,6 +154,17 @@ int start_drive(struct vd_drive_start *s, const char *explicit_name, pid_t *pid,
 /* After start_drive() in the foreground: waits for the keeper and passes signals on. 0, or -errno with words. */
 int start_wait(pid_t pid, struct vd_error *err);
 
+/* memory.c */
+
+struct memory_info {
+	uint64_t total, available; /* bytes, as /proc/meminfo has them */
+};
+int memory_info(struct memory_info *m, struct vd_error *err);
+/* "512M", "50%" of the memory; rounded up to pages. -EINVAL, -ERANGE with words. */
+int memory_size(const char *text, uint64_t *bytes, struct vd_error *err);
+/* -ENOMEM with words when @bytes are more than is available. */
+int memory_fits(uint64_t bytes, const char *what, struct vd_error *err);
+
 /* find.c: which drives there are, in which runtime directories. */
 
 struct place {
@@ -180,7 +195,7 @@ bool find_same_image(const struct found *f, dev_t dev, ino_t ino);
 /* Takes a drive down, living or dead. 0 also when somebody else was faster. */
 int find_detach(const struct found *f, bool lazy, struct vd_error *err);
 
-/* attrs.c: the files in NAME/attr, read by a child so that a drive that hangs never takes the command with it. */
+/* attrs.c: the files in NAME/attr (of zram: in sysfs), read by a child so that a drive that hangs never takes the command with it. */
 
 enum attrs_status { ATTRS_OK, ATTRS_HUNG, ATTRS_FAILED };
 struct attr {
@@ -188,7 +203,7 @@ struct attr {
 	bool readable, writable;
 };
 struct attrs {
-	const char *rundir, *drive; /* in */
+	const struct found *f; /* in; borrowed */
 	enum attrs_status status;
 	int error; /* when it failed: -errno */
 	struct attr *v;
@@ -200,7 +215,6 @@ void attrs_free(struct attrs *a, size_t n);
 /* NULL when there is no such attribute. */
 const char *attrs_get(const struct attrs *a, const char *name);
 /* Writes one; on failure @err has the drive's own words. -ETIMEDOUT when it hangs. */
-int attrs_write(const char *rundir, const char *drive, const char *name, const char *value,
-		struct vd_error *err);
+int attrs_write(const struct found *f, const char *name, const char *value, struct vd_error *err);
 
 #endif

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* vdrive swap: on, off, and what there is. */
+#include "userspace/vdrive/vdrive.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "userspace/common/device.h"
+#include "util/size.h"
+
+/* Above disks, whose swap gets negative priorities by itself. */
+#define DEFAULT_PRIORITY 100
+
+static const char usage[] =
+	"\nUsage:\n"
+	" vdrive swap on [options] SIZE\n"
+	" vdrive swap off [NAME...]\n"
+	" vdrive swap\n"
+	"\n"
+	"Swap to compressed memory. Without arguments, show what swap there is.\n"
+	"\n"
+	"SIZE is in bytes, with a suffix (512M, 4G) or a part of the memory (50%): what\n"
+	"can be swapped out, before compression.\n"
+	"\n"
+	"Options of on:\n"
+	" -n, --name NAME      name of the drive (default: swap)\n"
+	"     --engine ENGINE  zram (the kernel's) or fuse (a process of ours); default:\n"
+	"                      the first one that this system has\n"
+	"     --limit SIZE     use at most so much memory (fuse: taken at once, default\n"
+	"                      half of SIZE)\n"
+	" -p, --priority N     0 to 32767 (default 100); the highest is used first\n"
+	"     --tune           set vm.* for compressed swap; off puts them back\n"
+	"     --watchdog SEC   fuse: make a hang an error after so long (default 10)\n"
+	"     --force          even where a deadlock cannot be ruled out\n"
+	"Options:\n"
+	" -h, --help           display this help\n"
+	"\n"
+	"For more details see vdrive-swap(1).\n";
+
+struct request {
+	const char *size, *name, *engine, *limit;
+	int priority, watchdog;
+	bool tune, force;
+};
+
+/* Which engine, and why. */
+static int choose_engine(const struct request *q, struct vd_drive_state *s, const char **why,
+			 struct vd_error *err)
+{
+	int r;
+
+	if (q->engine && !strcmp(q->engine, "fuse")) {
+		strcpy(s->engine, "fuse");
+		*why = "as asked for";
+		return 0;
+	}
+	r = vd_zram_available(err);
+	if (q->engine) {
+		strcpy(s->engine, "zram");
+		*why = "as asked for";
+		return r;
+	}
+	strcpy(s->engine, r ? "fuse" : "zram");
+	*why = r ? "this kernel has no zram, so a process of ours keeps the pages"
+		 : "the kernel's own";
+	return 0;
+}
+
+/* What else swaps on this system and would not go well with it. */
+static void warn_of_others(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/swaps", "re");
+	char name[256], line[512], enabled[8];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%255s", name) != 1 || name[0] != '/')
+			continue;
+		if (strncmp(name, "/dev/zram", 9) && strncmp(name, "/dev/loop", 9) &&
+		    strncmp(name, "/dev/memdrive", 13))
+			complain(
+				"warning: %s swaps too: the pages that go out first, the cold ones, will fill memory, and the hot ones go to that disk (LRU inversion)",
+				name);
+	}
+	if (!vd_sys_read("/sys/module/zswap/parameters/enabled", enabled, sizeof(enabled)) &&
+	    enabled[0] == 'Y')
+		complain(
+			"warning: zswap is on and compresses every page first: echo N > /sys/module/zswap/parameters/enabled");
+}
+
+static void show_tunables(const char *rundir)
+{
+	(void)rundir;
+	for (size_t i = 0; i < vd_ntunables; i++) {
+		char path[96], now[64];
+
+		snprintf(path, sizeof(path), "/proc/sys/vm/%s", vd_tunables[i].name);
+		if (!vd_sys_read(path, now, sizeof(now)))
+			printf("vm.%s = %s: %s\n", vd_tunables[i].name, now, vd_tunables[i].why);
+	}
+}
+
+static int fill_state(const struct request *q, struct vd_drive_state *s, const char **why,
+		      struct vd_error *err)
+{
+	int r = memory_size(q->size, &s->size, err);
+
+	if (!r && q->limit)
+		r = memory_size(q->limit, &s->mem_limit, err);
+	if (!r)
+		r = choose_engine(q, s, why, err);
+	if (r)
+		return r;
+	s->type = VD_DRIVE_SWAP;
+	s->priority = q->priority;
+	s->watchdog = q->watchdog;
+	s->tune = q->tune;
+	s->force = q->force;
+	strcpy(s->store, "lz4");
+	if (!strcmp(s->engine, "fuse")) {
+		if (!s->mem_limit)
+			s->mem_limit = s->size / 2;
+		r = memory_fits(s->mem_limit, "locked memory", err);
+	} else if (!q->force) {
+		r = memory_fits(s->size / 4, "even compressed four times over, swap", err);
+	}
+	return r;
+}
+
+static int swap_on(const struct request *q)
+{
+	_cleanup_free_ struct vd_drive_start *start = need(calloc(1, sizeof(*start)));
+	_cleanup_free_ struct vd_drive_state *now = need(malloc(sizeof(*now)));
+	struct vd_drive_state *s = &start->state;
+	struct vd_error err = { "" };
+	char rundir[PATH_MAX], size[16];
+	const char *why = NULL;
+	int r = 0;
+
+	if (geteuid())
+		r = vd_error_set(&err, -EPERM, "swap: only root may swap");
+	if (!r)
+		r = fill_state(q, s, &why, &err);
+	if (!r)
+		r = vd_rundir(rundir, sizeof(rundir), &err);
+	if (!r) {
+		warn_of_others();
+		start->image_fd = start->dir_fd = -1;
+		r = start_drive(start, q->name, NULL, &err);
+	}
+	if (r) {
+		complain_error(r, &err, "swap");
+		return EX_FAILED;
+	}
+	if (err.text[0])
+		complain("warning: %s", err.text);
+	r = vd_state_read(rundir, s->name, now, &err);
+	if (r) {
+		complain_error(r, &err, s->name);
+		return EX_FAILED;
+	}
+	printf("%s: swap of %s on %s, priority %d, engine %s: %s\n", now->name,
+	       vd_size_format(now->size, size, sizeof(size)), now->device, now->priority,
+	       now->engine, why);
+	if (q->tune)
+		show_tunables(rundir);
+	return 0;
+}
+
+static int off(const struct found *f)
+{
+	struct vd_error err = { "" };
+	int r = find_detach(f, false, &err);
+
+	if (!r)
+		return 0;
+	complain_error(r, &err, f->state.name);
+	return EX_FAILED;
+}
+
+static int swap_off(int argc, char **argv)
+{
+	_cleanup_free_ struct found *all = NULL;
+	struct vd_error err = { "" };
+	size_t n = 0, done = 0;
+	int status = 0, r;
+
+	if (argc) {
+		_cleanup_free_ struct found *f = need(malloc(sizeof(*f)));
+
+		for (int i = 0; i < argc; i++) {
+			r = find_name(argv[i], f, &err);
+			if (!r && f->state.type != VD_DRIVE_SWAP)
+				r = vd_error_set(&err, -EINVAL, "%s is a drive, but no swap",
+						 argv[i]);
+			if (r) {
+				complain_error(r, &err, argv[i]);
+				status = EX_FAILED;
+			} else if (off(f)) {
+				status = EX_FAILED;
+			}
+		}
+		return status;
+	}
+	r = find_all(true, &all, &n, NULL, &err);
+	if (r) {
+		complain_error(r, &err, "swap");
+		return EX_FAILED;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (all[i].state.type == VD_DRIVE_SWAP) {
+			done++;
+			status |= off(&all[i]);
+		}
+	if (!done) {
+		complain("no swap of ours is on");
+		return EX_FAILED;
+	}
+	return status;
+}
+
+static int parse_number(const char *text, long min, long max, int *out)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end == text || *end || n < min || n > max)
+		return -EINVAL;
+	*out = (int)n;
+	return 0;
+}
+
+int cmd_swap(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "name", required_argument, NULL, 'n' },
+		{ "engine", required_argument, NULL, 'e' },
+		{ "limit", required_argument, NULL, 'L' },
+		{ "priority", required_argument, NULL, 'p' },
+		{ "watchdog", required_argument, NULL, 'w' },
+		{ "tune", no_argument, NULL, 'T' },
+		{ "force", no_argument, NULL, 'F' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct request q = { .priority = DEFAULT_PRIORITY, .watchdog = 10 };
+	struct vd_error err = { "" };
+	bool given = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "n:p:h", options, NULL)) != -1) {
+		given |= c != 'h';
+		switch (c) {
+		case 'n':
+			q.name = optarg;
+			if (vd_drive_name_check(q.name, &err))
+				return wrong_usage(EX_WRONG_USAGE, "%s", err.text);
+			break;
+		case 'e':
+			q.engine = optarg;
+			if (strcmp(q.engine, "zram") && strcmp(q.engine, "fuse"))
+				return wrong_usage(EX_WRONG_USAGE,
+						   "engine '%s' is not known: zram and fuse are",
+						   q.engine);
+			break;
+		case 'L':
+			q.limit = optarg;
+			break;
+		case 'p':
+			if (parse_number(optarg, 0, 32767, &q.priority))
+				return wrong_usage(EX_WRONG_USAGE, "priority '%s': 0 to 32767",
+						   optarg);
+			break;
+		case 'w':
+			if (parse_number(optarg, 1, 3600, &q.watchdog))
+				return wrong_usage(EX_WRONG_USAGE,
+						   "watchdog '%s': 1 to 3600 seconds", optarg);
+			break;
+		case 'T':
+			q.tune = true;
+			break;
+		case 'F':
+			q.force = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		default:
+			return wrong_usage(EX_WRONG_USAGE, NULL);
+		}
+	}
+	argc -= optind;
+	argv += optind;
+	if (!argc && !given)
+		return list_swap();
+	if (!argc)
+		return wrong_usage(EX_WRONG_USAGE, "on or off is needed");
+	if (!strcmp(argv[0], "off")) {
+		if (given)
+			return wrong_usage(EX_WRONG_USAGE, "off takes names only");
+		return swap_off(argc - 1, argv + 1);
+	}
+	if (strcmp(argv[0], "on"))
+		return wrong_usage(EX_WRONG_USAGE, "'%s' is neither on nor off", argv[0]);
+	if (argc != 2)
+		return wrong_usage(EX_WRONG_USAGE,
+				   argc < 2 ? "a size is needed" : "too many arguments");
+	q.size = argv[1];
+	return swap_on(&q);
+}
