@@ -428,8 +428,10 @@ static int parse_nm(const struct iso_record *r, const uint8_t *p, struct rock *k
 	len = p[2] - 5u;
 	k->name_more = p[4] & NM_CONTINUE;
 	k->has_name = true;
-	if (k->name_len + len > VD_FS_NAME_MAX)
+	if (k->name_len + len > VD_FS_NAME_MAX) {
+		k->name_more = true;
 		return -EUCLEAN;
+	}
 	memcpy(name + k->name_len, p + 5, len);
 	k->name_len += len;
 	return 0;
