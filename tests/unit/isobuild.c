@@ -198,10 +198,11 @@ struct fields {
 
 static uint8_t *new_field(struct fields *f, const char *sig, size_t len)
 {
-	uint8_t *p = f->bytes[f->n];
+	uint8_t *p;
 
 	if (f->n == 64 || len > 255)
 		abort();
+	p = f->bytes[f->n];
 	memset(p, 0, 255);
 	memcpy(p, sig, 2);
 	p[2] = (uint8_t)len;

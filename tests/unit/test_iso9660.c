@@ -776,6 +776,63 @@ static void test_tree(void)
 	CHECK_UINT(list_dir(&t, dir.ino)->n, 2);
 }
 
+static void put_record(uint8_t *p, uint8_t len, uint32_t block, uint8_t flags, const char *name,
+		       uint8_t name_len)
+{
+	memset(p, 0, len);
+	p[0] = len;
+	isob_put32(p + 2, block);
+	isob_put32(p + 10, SECTOR);
+	p[25] = flags;
+	vd_put_le16(p + 28, 1);
+	vd_put_be16(p + 30, 1);
+	p[32] = name_len;
+	memcpy(p + 33, name, name_len);
+}
+
+/*
+ * With blocks of 512 bytes a directory can begin in the middle of another one's sector, hidden inside a record. The
+ * records behind would belong to both, and one of them to its own child.
+ */
+static void test_overlap(void)
+{
+	_cleanup_bench_ struct bench t = start();
+	struct isob_node *outer;
+	struct vd_fs_attr a;
+	uint32_t block;
+	uint8_t *p;
+
+	t.b->rock = false;
+	t.b->block = 512;
+	outer = isob_dir(t.b, NULL, "outer");
+	isob_dir(t.b, NULL, "other");
+	isob_finish(t.b);
+	p = t.b->image + outer->extent;
+	block = outer->extent / 512;
+	memset(p, 0, SECTOR);
+	put_record(p, 34, block, 2, "\0", 1);
+	put_record(p + 34, 34, t.b->root->extent / 512, 2, "\1", 1);
+	put_record(p + 68, 250, 0, 0, "A.;1", 4);
+	put_record(p + 318, 122, 0, 0, "B.;1", 4);
+	put_record(p + 440, 200, 0, 0, "C.;1", 4);
+	put_record(p + 512, 34, block + 1, 2, "\0", 1);
+	put_record(p + 546, 34, block, 2, "\1", 1);
+	put_record(p + 640, 40, block + 1, 2, "SELF", 4);
+	put_record(p + 580, 60, 0, 0, "D.;1", 4);
+	/* "other" is the hidden one. */
+	isob_put32(t.b->image + t.b->root->child->next->record + 2, block + 1);
+	open_with(&t, "");
+	ASSERT_OK(find(&t, "outer", &a));
+	ASSERT_UINT(list_dir(&t, a.ino)->n, 4);
+	CHECK_ERRNO(find(&t, "other", &a), -ELOOP);
+	CHECK_ERRNO(find(&t, "outer/self", &a), -ELOOP);
+	/* And the other way round: what is met first is what is shown. */
+	open_with(&t, "");
+	ASSERT_OK(find(&t, "other", &a));
+	CHECK_ERRNO(find(&t, "outer", &a), -ELOOP);
+	CHECK_ERRNO(find(&t, "other/self", &a), -ELOOP);
+}
+
 static void test_xa(void)
 {
 	_cleanup_bench_ struct bench t = start();
@@ -1152,6 +1209,7 @@ static const struct check_test tests[] = {
 	{ "flags", test_flags },
 	{ "relocated", test_relocated },
 	{ "a tree is a tree", test_tree },
+	{ "directories over each other", test_overlap },
 	{ "XA", test_xa },
 	{ "both byte orders", test_both_endian },
 	{ "cut short", test_cut_short },
