@@ -9,7 +9,7 @@
 
 static void fill(struct isob *b)
 {
-	static uint8_t data[70000];
+	static uint8_t data[40000];
 	struct isob_node *d = isob_dir(b, NULL, "dir"), *n, *up;
 	char name[201];
 

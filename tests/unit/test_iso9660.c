@@ -1095,6 +1095,32 @@ static void test_disc_sessions(void)
 	CHECK_ERRNO(try_open(&t, "session=2"), -ENOENT);
 }
 
+/* A disc of one session whose volume is in its second track. */
+static void test_second_track(void)
+{
+	_cleanup_bench_ struct bench t = start();
+	struct vd_track track = { .session = 1, .layout = VD_LAYOUT_2048, .length = 50 };
+	struct mem_store *m;
+
+	t.b->base = 50;
+	isob_file(t.b, NULL, "file", "x", 1);
+	isob_finish(t.b);
+	m = mem_store_new(NULL, 100 * SECTOR);
+	memcpy(m->data + 50 * SECTOR, t.b->image, t.b->size);
+	track.store = &m->store;
+	ASSERT_OK(vd_disc_new(&t.disc));
+	ASSERT_OK(vd_disc_own_store(t.disc, &m->store));
+	for (int i = 0; i < 2; i++) {
+		track.number = i + 1;
+		track.start = i * 50;
+		track.store_offset = (uint64_t)i * 50 * SECTOR;
+		ASSERT_OK(vd_disc_add_track(t.disc, &track, &t.err));
+	}
+	CHECK_INT(vd_iso_probe(t.disc), 100);
+	open_with(&t, "");
+	check_names(&t, "file");
+}
+
 static void test_no_file_system(void)
 {
 	static const struct {
@@ -1218,6 +1244,7 @@ static const struct check_test tests[] = {
 	{ "sessions", test_sessions },
 	{ "no session", test_no_session },
 	{ "sessions of the disc", test_disc_sessions },
+	{ "second track", test_second_track },
 	{ "no file system", test_no_file_system },
 	{ "threads", test_threads },
 };

@@ -1071,6 +1071,50 @@ static void test_quadratic(void)
 	try(&c);
 }
 
+/*
+ * As many records as there is room for, all with the same continuation area, which is as long as may be: of as many fields
+ * as may be, or of as many bytes.
+ */
+static void test_shared_continuation(void)
+{
+	for (unsigned int field = 4; field < 256; field += 251) {
+		struct change c =
+			begin(check_printf("all continue in the same %u-byte fields", field));
+		const uint32_t first = sample->root->extent / SECTOR, area = c.sectors - 16;
+		unsigned int number = 0;
+
+		memset(c.image + (size_t)area * SECTOR, 0, 16 * SECTOR);
+		for (uint32_t at = 0; at + field <= 16 * SECTOR; at += field)
+			memcpy(c.image + (size_t)area * SECTOR + at,
+			       (uint8_t[]){ 'Z', 'Z', (uint8_t)field, 1 }, 4);
+		for (uint32_t s = first; s < area; s++) {
+			uint8_t *p = c.image + (size_t)s * SECTOR;
+			/* Behind "." and "..". */
+			uint32_t at = s == first ? p[0] + p[p[0]] : 0;
+
+			memset(p + at, 0, SECTOR - at);
+			for (; at + 70 <= SECTOR; at += 66) {
+				uint8_t *r = p + at;
+
+				r[0] = 66;
+				put_extent(r, 0);
+				r[28] = r[31] = 1;
+				r[32] = 5;
+				snprintf((char *)r + 33, 6, "%05x", number++ & 0xfffff);
+				memcpy(r + 38, "CE\x1c\1", 4);
+				isob_put32(r + 42, area);
+				isob_put32(r + 50, 0);
+				isob_put32(r + 58, 16 * SECTOR / field * field);
+			}
+		}
+		/* One directory of all these sectors. */
+		isob_put32(c.image + sample->pvd + 166, (area - first) * SECTOR);
+		isob_put32(c.image + (size_t)first * SECTOR + 10, (area - first) * SECTOR);
+		c.any = true;
+		try(&c);
+	}
+}
+
 /* Many sections of one byte, and as many as there may be. */
 static void test_sections(void)
 {
@@ -1143,6 +1187,7 @@ static const struct check_test tests[] = {
 	{ "continuations", test_continuations },
 	{ "zisofs", test_zisofs },
 	{ "directories over each other", test_quadratic },
+	{ "one continuation for all", test_shared_continuation },
 	{ "sections", test_sections },
 	{ "random bytes", test_random },
 	{ "enough of them", test_enough },

@@ -31,8 +31,10 @@
 
 #define ISO_DIR_MAX (256u << 20) /* bytes of one directory */
 #define ISO_SECTIONS_MAX 4096u	 /* of one file */
-#define ISO_CE_AREAS_MAX 64u	 /* continuation areas of one record, and their bytes */
-#define ISO_CE_BYTES_MAX 65536u
+/* Of one record: continuation areas, their bytes, and fields altogether. What a hostile one costs is bounded by them. */
+#define ISO_CE_AREAS_MAX 64u
+#define ISO_CE_BYTES_MAX 32768u
+#define ISO_FIELDS_MAX 1024u
 
 /* The fields of a directory record (ECMA-119 9.1). */
 #define REC_HIDDEN 0x01u

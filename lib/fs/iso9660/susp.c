@@ -4,7 +4,7 @@
  * (IEEE P1282), and the ZF and Z2 fields of zisofs.
  *
  * A record's fields are a chain of areas: the rest of the record, then continuation areas (CE) elsewhere. A chain
- * has at most ISO_CE_AREAS_MAX areas and ISO_CE_BYTES_MAX bytes, so a cycle ends soon, as damage. Damage is also a
+ * has at most ISO_CE_AREAS_MAX areas, ISO_CE_BYTES_MAX bytes and ISO_FIELDS_MAX fields, so a cycle ends soon, as damage. Damage is also a
  * field that does not fit in its area, one too short for what it holds, and a name or link that is to
  * be continued and is not. Bytes that were never meant as fields (another system's) are left alone.
  */
@@ -43,7 +43,7 @@ struct fields {
 	bool any;	/* a field was seen in this record */
 	bool have_next; /* a CE was */
 	uint32_t next_block, next_offset, next_len;
-	unsigned int areas;
+	unsigned int areas, nfields;
 	uint32_t bytes;
 	uint64_t rest_at; /* what of a continuation area is not in `area` yet */
 	size_t rest;
@@ -79,7 +79,7 @@ static void fields_init(struct fields *f, struct iso_cursor *c, const struct iso
 {
 	f->c = c;
 	f->any = f->have_next = false;
-	f->areas = 0;
+	f->areas = f->nfields = 0;
 	f->bytes = 0;
 	f->rest = 0;
 	f->len = r->su_len > skip ? r->su_len - skip : 0;
@@ -195,6 +195,8 @@ static int fields_next(struct fields *f, const uint8_t **out)
 				return -EUCLEAN;
 			return f->any ? -EBADMSG : 0;
 		}
+		if (++f->nfields > ISO_FIELDS_MAX)
+			return -EUCLEAN;
 		f->p += p[2];
 		f->len -= p[2];
 		f->any = true;

@@ -231,6 +231,22 @@ int iso_tree_enter(struct iso_fs *iso, const struct iso_dir *dir, uint64_t place
 	return r;
 }
 
+/* The last block up to @block at which a directory begins. */
+static uint64_t last_start(const struct iso_tree *t, uint64_t block)
+{
+	uint64_t mask = ~UINT64_C(0) >> (63 - block % 64);
+
+	for (uint64_t word = block / 64;; word--, mask = ~UINT64_C(0)) {
+		const struct chunk *c = t->chunks[word * 64 / CHUNK_BLOCKS];
+		uint64_t bits = c ? c->starts[word % (CHUNK_BLOCKS / 64)] & mask : 0;
+
+		if (bits)
+			return word * 64 + 63 - (uint64_t)__builtin_clzll(bits);
+		if (!word)
+			return 0;
+	}
+}
+
 int iso_tree_owner(struct iso_fs *iso, uint64_t pos, uint64_t *start)
 {
 	struct iso_tree *t = iso->tree;
@@ -238,10 +254,9 @@ int iso_tree_owner(struct iso_fs *iso, uint64_t pos, uint64_t *start)
 	int r = -ENOENT;
 
 	pthread_rwlock_rdlock(&t->lock);
+	/* The blocks of a directory lie together, so it is the one that begins last before. */
 	if (get_bit(t, block, false)) {
-		while (block && !get_bit(t, block, true))
-			block--;
-		*start = block << iso->shift;
+		*start = last_start(t, block) << iso->shift;
 		r = 0;
 	}
 	pthread_rwlock_unlock(&t->lock);

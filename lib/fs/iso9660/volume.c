@@ -4,7 +4,8 @@
  *
  * Which sessions a disc has is decided so:
  *
- *   1. A disc that has sessions of its own: one for each of them whose first track holds a volume.
+ *   1. A disc that has sessions of its own, or nothing at block 0: one for each of its sessions in which a track
+ *      holds a volume, in the first such track.
  *   2. Else the image is one track, and later sessions can only be found by what they look like. The first
  *      begins at block 0, or at block 32 when there is a volume there: xorriso and growisofs keep at 0 a copy of the
  *      newest session's descriptors on media that can be overwritten. From there on, each next one is looked for
@@ -134,6 +135,11 @@ static bool next_session(struct vd_disc *disc, const struct volume *v, struct vo
 	return false;
 }
 
+static bool has_primary(struct vd_disc *disc, int64_t lba, uint8_t *p)
+{
+	return lba >= 0 && !read_sector(disc, (uint64_t)lba + 16, p) && is_primary(p);
+}
+
 static size_t sessions_of_disc(struct vd_disc *disc, struct iso_session *out)
 {
 	size_t n = 0;
@@ -143,14 +149,18 @@ static size_t sessions_of_disc(struct vd_disc *disc, struct iso_session *out)
 		const struct vd_track *t = &disc->tracks[i];
 		uint8_t p[ISO_SECTOR];
 
-		if (t->session == last)
+		if (t->session == last || !has_primary(disc, t->start, p))
 			continue;
 		last = t->session;
-		if (t->start < 0 || read_sector(disc, (uint64_t)t->start + 16, p) || !is_primary(p))
-			continue;
 		out[n++] = (struct iso_session){ .lba = (uint32_t)t->start, .number = t->session };
 	}
 	return n;
+}
+
+/* Do the tracks say where volumes are? Else there is one, and it begins at block 0. */
+static bool is_tracked(struct vd_disc *disc, uint8_t *p)
+{
+	return disc->nsessions > 1 || !has_primary(disc, 0, p);
 }
 
 size_t iso_sessions(struct vd_disc *disc, struct iso_session out[99])
@@ -161,10 +171,8 @@ size_t iso_sessions(struct vd_disc *disc, struct iso_session out[99])
 	bool seen = false, more;
 	size_t n = 0;
 
-	if (disc->nsessions > 1 || (disc->ntracks && disc->tracks[0].start > 0))
+	if (is_tracked(disc, p))
 		return sessions_of_disc(disc, out);
-	if (read_sector(disc, 16, p) || !is_primary(p))
-		return 0;
 	root = root_extent(p, vd_disc_size(disc));
 	more = session_at(disc, FIRST_COPY, &v);
 	if (!more) {
@@ -258,9 +266,7 @@ int vd_iso_probe(struct vd_disc *disc)
 	struct iso_session sessions[SESSIONS_MAX];
 	uint8_t p[ISO_SECTOR];
 
-	if (disc->nsessions > 1 || (disc->ntracks && disc->tracks[0].start > 0))
-		return sessions_of_disc(disc, sessions) ? 100 : 0;
-	return !read_sector(disc, 16, p) && is_primary(p) ? 100 : 0;
+	return !is_tracked(disc, p) || sessions_of_disc(disc, sessions) ? 100 : 0;
 }
 
 /* El Torito 1.0, chapter 2. The catalog is read at most this far. */
@@ -439,12 +445,10 @@ int vd_iso_info(struct vd_disc *disc, const struct vd_fs_options *o, struct vd_i
 	describe(d, size, out);
 	find_hybrid(disc, out);
 	r = iso_info_tree(disc, o, out, err);
-	if (r)
-		return r;
 	/* The words of its failure are all that a caller gets: the other facts stand. */
 	if (d->boot_catalog)
-		read_catalog(disc, d->boot_catalog, out, err);
-	return 0;
+		(void)read_catalog(disc, d->boot_catalog, out, r ? NULL : err);
+	return r;
 }
 
 int iso_volume_open(struct iso_fs *iso, const struct iso_descriptors *d, uint32_t lba, bool joliet)
