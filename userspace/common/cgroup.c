@@ -43,7 +43,7 @@ static void cgroup_dir(const struct memory_cgroup *c, const char *name, char *pa
 
 static int move_self(const char *dir)
 {
-	char path[256], pid[16];
+	char path[288], pid[16];
 
 	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
@@ -56,7 +56,7 @@ static int move_self(const char *dir)
  */
 static bool root_is_limited(const struct memory_cgroup *c)
 {
-	char path[256], text[64];
+	char path[288], text[64];
 
 	snprintf(path, sizeof(path), "%s/%s", c->base, c->limit);
 	if (vd_sys_read(path, text, sizeof(text)) || !strcmp(text, "max"))
