@@ -136,10 +136,10 @@ static void test_name_is_a_hint(void)
 
 	for (size_t i = 0; i < VD_ARRAY_SIZE(names); i++) {
 		struct opened o = open_image(make_user("CD001"), SECTORS * 2048, names[i]);
-		_cleanup_disc_ struct vd_disc *d = o.disc;
 
 		CHECK_OK(o.code);
 		CHECK(o.format == &vd_image_iso);
+		vd_disc_close(o.disc);
 	}
 }
 
