@@ -16,7 +16,7 @@ static bool extract(const char *dir, const char *const *argv, int partly, const 
 {
 	/* Times of day without a zone would mean the machine's. */
 	const char *env[] = { "TZ=UTC", "LC_ALL=C.UTF-8", NULL };
-	struct check_cmd c = { .argv = argv, .env = env, .timeout_ms = 120000 };
+	struct check_cmd c = { .argv = argv, .env = env, .timeout_ms = 300000 };
 	bool ok;
 
 	if (!CHECK_OK(check_remove_tree(dir)) || !CHECK_OK(mkdir(dir, 0755) ? -errno : 0))
