@@ -671,6 +671,7 @@ static void on_reader_gone(struct keeper *k)
 {
 	struct vd_error err = { "" };
 	char how[64];
+	int r;
 
 	reap_reader(k, true, how, sizeof(how));
 	if (k->lingering) {
@@ -683,15 +684,21 @@ static void on_reader_gone(struct keeper *k)
 		force_down(k, 0);
 		return;
 	}
-	unmount_all_lazily(k);
-	if (!may_respawn(k)) {
-		say(k, LOG_ERR, "that is too often: the drive is taken down");
-	} else if (!start_serving(k, &err)) {
-		say(k, LOG_NOTICE, "a new reader serves it");
-		return;
-	} else {
+	/* A new one may die as well, even before it serves. One that only takes its time is not tried again. */
+	do {
+		unmount_all_lazily(k);
+		reap_reader(k, true, NULL, 0);
+		if (!may_respawn(k)) {
+			say(k, LOG_ERR, "that is too often: the drive is taken down");
+			break;
+		}
+		r = start_serving(k, &err);
+		if (!r) {
+			say(k, LOG_NOTICE, "a new reader serves it");
+			return;
+		}
 		say(k, LOG_ERR, "%s", err.text);
-	}
+	} while (r != -ETIMEDOUT);
 	force_down(k, 0);
 }
 
