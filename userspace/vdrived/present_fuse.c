@@ -745,6 +745,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS |
 				       FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ |
 				       FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_NO_OPEN_SUPPORT);
+	/* No more than the mount is set to, which the keeper may raise: the kernel takes the smaller one. */
+	conn->max_readahead = REQUEST_MAX;
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	if (fs->serving)
