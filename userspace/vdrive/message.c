@@ -58,11 +58,14 @@ void complain(const char *fmt, ...)
 void complain_error(int code, const struct vd_error *err, const char *what)
 {
 	const char *words = err->text[0] ? err->text : strerror(-code);
-	size_t n = strlen(what);
+	struct vd_error printable;
+	size_t n;
 
-	/* The words may name it already. */
-	if (!strncmp(words, what, n) && (words[n] == ':' || words[n] == ' '))
-		complain("%s", words);
+	/* The words may name it already, with '?' for what is not printable. */
+	vd_error_set(&printable, 0, "%s", what);
+	n = strlen(printable.text);
+	if (!strncmp(words, printable.text, n) && (words[n] == ':' || words[n] == ' '))
+		complain("%s%s", what, words + n);
 	else
 		complain("%s: %s", what, words);
 }
