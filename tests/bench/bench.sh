@@ -233,6 +233,8 @@ tree() { "$bin/bench_tree" "$@" || die "cannot make a tree of files"; }
 cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 echo "vdrive and fuseiso, $rounds rounds in turn; median (lowest-highest)"
 echo "$(nproc) CPUs ($cpu), Linux $(uname -r), load $(cut -d ' ' -f 1 /proc/loadavg), as $(id -un)"
+awk -v n="$(nproc)" '{ exit !($1 > n / 2) }' /proc/loadavg &&
+	echo "note: other programs are busy on this machine: trust the ratios, not the rates"
 echo "== images, from files of /usr"
 if is_wanted stat || is_wanted read; then
 	tree files "$work/folders" "$files" 100 "$file_max"
