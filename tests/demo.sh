@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The demonstration that `./run demo` shows: real discs, mounted and checked file by file without root, and a virtual
-# disk that is written to. All of it is done by a user without privileges; root becomes nobody for that.
-# VDRIVE_BIN is the folder with vdrive and vdrived. Needs xorriso, bsdtar, fusermount3, e2fsprogs.
+# disk that is written to, by a user without privileges (root becomes nobody for that); then, by root, a scratch disk and swap in
+# compressed memory.
+# VDRIVE_BIN is the folder with vdrive, vdrived and the tests' hog. Needs xorriso, bsdtar, fusermount3, e2fsprogs.
 set -u
 export LC_ALL=C.UTF-8 TZ=UTC PATH=$PATH:/usr/sbin:/sbin
 : "${VDRIVE_BIN:?is the folder that vdrive is in}"
@@ -13,7 +14,7 @@ pids=()
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/vdrive-demo-XXXXXX") || exit 1
 # The user may not be able to look into the folder that we were built in.
-mkdir "$work/bin" "$work/home" && cp "$VDRIVE_BIN/vdrive" "$VDRIVE_BIN/vdrived" "$work/bin/" || exit 1
+mkdir "$work/bin" "$work/home" && cp "$VDRIVE_BIN/vdrive" "$VDRIVE_BIN/vdrived" "$VDRIVE_BIN/hog" "$work/bin/" || exit 1
 mkdir -m 700 "$work/run" || exit 1
 chmod 755 "$work" "$work/bin" || exit 1
 become=()
@@ -30,9 +31,16 @@ as_user() {
 		XDG_RUNTIME_DIR="$work/run" PATH="$work/bin:$PATH" "$@" </dev/null)
 }
 
+# As root, with a runtime folder of its own.
+as_root() {
+	(cd "$work/root" && exec env VDRIVE_RUNTIME_DIR="$work/root/run" PATH="$work/bin:$PATH" "$@" </dev/null)
+}
+runner=as_user prompt='$'
+
 clean_up() {
 	trap - EXIT
 	as_user vdrive detach --all --lazy >/dev/null 2>&1
+	[[ ! -d $work/root ]] || as_root vdrive detach --all --lazy >/dev/null 2>&1
 	rm -rf --one-file-system "$work"
 }
 trap clean_up EXIT
@@ -68,8 +76,8 @@ quietly() {
 run() {
 	local lines=$1 status total
 	shift
-	printf '  $ %s\n' "$*"
-	text=$(as_user "$@" 2>&1)
+	printf '  %s %s\n' "$prompt" "$*"
+	text=$($runner "$@" 2>&1)
 	status=$?
 	if [[ -n $text ]]; then
 		total=$(wc -l <<<"$text")
@@ -110,7 +118,7 @@ same() {
 
 note_processes() {
 	local pid
-	for pid in $(as_user vdrive list --noheadings -o PID 2>/dev/null); do
+	for pid in $($runner vdrive list --noheadings -o PID 2>/dev/null); do
 		[[ $pid =~ ^[0-9]+$ ]] || continue
 		# shellcheck disable=SC2207
 		pids+=("$pid" $(cat "/proc/$pid/task/$pid/children" 2>/dev/null))
@@ -118,7 +126,9 @@ note_processes() {
 }
 
 no_mounts() { ! grep -F "$work" /proc/self/mountinfo; }
-no_files() { [[ -z $(find "$work/run" -mindepth 2 -print) ]]; }
+no_files() { [[ -z $(find "$work/run" "$work/root/run" -mindepth 1 ! -path "$work/run/vdrive" -print 2>/dev/null) ]]; }
+no_loops() { ! losetup -a | grep -F "$work"; }
+no_swap() { [[ $(</proc/swaps) == "$swaps" ]]; }
 no_processes() {
 	local pid file words
 	((${#pids[@]})) || return 1 # then nobody looked
@@ -136,7 +146,7 @@ no_processes() {
 	done
 }
 
-echo "vdrive without root: every command below is run by $who."
+echo "vdrive without root: every command with a \$ is run by $who."
 
 say "1. A disc that Debian ships (the package grub-rescue-pc)."
 if [[ -r $rescue ]]; then
@@ -188,10 +198,59 @@ count=$(find "$work/home/in" -type f | wc -l)
 check "$count files were put on it" [ "$count" -gt 100 ]
 check "what is read back equals what was written, and there is nothing else" quietly as_user diff -r in out
 
-say "4. Everything is taken down, and nothing is left."
+if ((EUID == 0)); then
+	say "4. A scratch disk of 1 GiB in compressed memory, with ext4, by root."
+	runner=as_root prompt='#'
+	mkdir -p "$work/root/scratch" && mkdir -m 700 "$work/root/run" || exit 1
+	run 1 vdrive ramdisk 1G scratch
+	run 1 cp -a /usr/include/. scratch/
+	sync -f "$work/root/scratch"
+	note_processes
+	run 3 vdrive list -o NAME,TYPE,SIZE,USED,RATIO,MEMORY,ENGINE,DEVICE
+	check "it takes less memory than was written" \
+		awk 'NR == 2 { exit !($5 > 1.3) }' <<<"$text"
+	check "$(find "$work/root/scratch" -type f | wc -l) files equal those of /usr/include" \
+		quietly diff -r --no-dereference /usr/include "$work/root/scratch" -x lost+found
+	before=$(awk '{ print $3 }' "$work/root/run/ramdisk/attr/mm_stat")
+	run 1 find scratch -mindepth 1 -delete
+	sync -f "$work/root/scratch"
+	given_back() {
+		local i
+		for ((i = 0; i < 100; i++)); do
+			after=$(awk '{ print $3 }' "$work/root/run/ramdisk/attr/mm_stat")
+			((after * 20 < before)) && return
+			sleep 0.1
+		done
+		return 1
+	}
+	check "deleted: over 95 % of the memory is given back" given_back
+	run 1 vdrive detach ramdisk
+
+	say "5. Compressed swap, and a process that has four times the memory that it may use."
+	swaps=$(</proc/swaps)
+	run 1 vdrive swap on 256M
+	as_root hog 192 48 >"$work/hog" 2>&1 &
+	hog=$!
+	for ((i = 0; i < 3000; i++)); do [[ -s $work/hog ]] && break; sleep 0.1; done
+	note_processes
+	run 3 vdrive swap
+	check "most of its pages are swapped out, compressed" awk 'NR == 2 { exit !($4 > 1.2 && $3 + 0 > 64) }' <<<"$text"
+	wait "$hog"
+	text=$(<"$work/hog")
+	check "${text//$'\n'/; }" [ "$(tail -n 1 <<<"$text" | cut -c 1-13)" = "all read back" ]
+	run 1 vdrive swap off
+	check "nothing swaps that did not before" no_swap
+	check "no loop device" no_loops
+else
+	skipped=$((skipped + 2))
+	say "4., 5. Scratch disk and swap are skipped: they need root."
+fi
+runner=as_user prompt='$'
+
+say "6. Everything is taken down, and nothing is left."
 [[ ! -r $rescue ]] || run 1 vdrive umount rescue
 run 1 vdrive umount system
-check "no drive is listed" [ -z "$(as_user vdrive list --noheadings 2>&1)" ]
+check "no drive is listed" [ -z "$(as_user vdrive list --noheadings 2>&1)$([[ ! -d $work/root ]] || as_root vdrive list --noheadings 2>&1)" ]
 check "no mount" no_mounts
 check "no process of ${#pids[@]}" no_processes
 check "no file in the runtime directory" no_files
