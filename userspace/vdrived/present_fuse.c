@@ -320,6 +320,9 @@ static int fill_fs(void *arg, const char *name, size_t len, const struct vd_fs_a
 	memcpy(text, name, len);
 	text[len] = '\0';
 	fs_entry(d->fs, attr, &e);
+	/* Damaged: it has a name and nothing else. Without a node the kernel asks again when somebody wants it. */
+	if (!(attr->mode & S_IFMT))
+		e.ino = 0;
 	return put_entry(d, text, &e, (off_t)next + 2) ? 0 : 1;
 }
 
@@ -571,19 +574,23 @@ static void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 	char *buf = thread_buffer();
 	ssize_t n;
 
-	if (attribute_of(s, node)) {
-		const struct attr_text *t = (const struct attr_text *)(uintptr_t)fi->fh;
-		size_t at = (size_t)off < t->len ? (size_t)off : t->len;
-
-		fuse_reply_buf(req, t->text + at, size < t->len - at ? size : t->len - at);
-		return;
-	}
 	if (!buf) {
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
 	if (size > REQUEST_MAX)
 		size = REQUEST_MAX;
+	if (attribute_of(s, node)) {
+		const struct attr_text *t = (const struct attr_text *)(uintptr_t)fi->fh;
+		size_t at = (size_t)off < t->len ? (size_t)off : t->len;
+
+		if (size > t->len - at)
+			size = t->len - at;
+		/* From the copy: once answered, another thread may serve the release that frees the text. */
+		memcpy(buf, t->text + at, size);
+		fuse_reply_buf(req, buf, size);
+		return;
+	}
 	if (node == NODE_MEDIUM) {
 		uint64_t end = vd_served_size(s);
 		int r;
