@@ -16,7 +16,8 @@
 #include "util/error.h"
 
 struct vd_watchdog {
-	int abort_fd, waiting_fd; /* opened at the start: later is too late */
+	int conn_fd,
+		abort_fd; /* the connection in fusectl; opened at the start: later is too late */
 	const atomic_ullong *answered;
 	unsigned long long last;
 	int64_t since; /* ms: when `last` was seen first while requests waited; 0: not so now */
