@@ -3,6 +3,7 @@
 #include "userspace/vdrived/block.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,13 +53,18 @@ int vd_block_unuse(const struct vd_drive_state *s, bool lazy, struct vd_error *e
 	return s->mountpoint[0] ? vd_scratch_unmount(s->device, s->mountpoint, lazy, err) : 0;
 }
 
-int vd_block_detach(const struct vd_drive_state *s, const char *dir, struct vd_error *err)
+int vd_block_detach(const struct vd_drive_state *s, const char *dir, int *fd, struct vd_error *err)
 {
 	char file[PATH_MAX];
 	int r;
 
+	*fd = -1;
 	if (is_zram(s))
 		return vd_zram_remove(s->device, err);
 	r = disk_file(dir, file, err);
-	return r ? r : vd_loop_detach(s->device, file, err);
+	if (!r)
+		r = vd_loop_detach(s->device, file, err);
+	if (r == -EBUSY)
+		*fd = open(s->device, O_RDONLY | O_CLOEXEC);
+	return r;
 }

@@ -18,7 +18,10 @@ int vd_block_attach(const struct vd_drive_state *s, const char *dir, char *devic
 int vd_block_use(const struct vd_drive_state *s, struct vd_error *err);
 /* Undoes that. -EBUSY, -ENOMEM; @lazy as of umount(8), for file systems. */
 int vd_block_unuse(const struct vd_drive_state *s, bool lazy, struct vd_error *err);
-/* Undoes vd_block_attach(), once its descriptor is closed. */
-int vd_block_detach(const struct vd_drive_state *s, const char *dir, struct vd_error *err);
+/*
+ * Undoes vd_block_attach(), once its descriptor is closed. -EBUSY when somebody uses the device: *@fd keeps it then as before, since
+ * without one it would go with that user; else *@fd is -1.
+ */
+int vd_block_detach(const struct vd_drive_state *s, const char *dir, int *fd, struct vd_error *err);
 
 #endif

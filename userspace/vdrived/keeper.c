@@ -484,8 +484,7 @@ static int unuse_device_lazily(struct keeper *k, struct vd_message *m, int *fd,
 static int detach_device(struct keeper *k, struct vd_message *m, int *fd, struct vd_error *err)
 {
 	(void)m;
-	(void)fd;
-	return vd_block_detach(&k->state, k->dir, err);
+	return vd_block_detach(&k->state, k->dir, fd, err);
 }
 
 /* Is this drive a block device too? Without root it is a file. */
@@ -537,9 +536,11 @@ static int stop_device(struct keeper *k, bool lazy, struct vd_error *err)
 		return r;
 	if (k->device_fd >= 0)
 		close(VD_TAKE_FD(k->device_fd));
-	r = guarded(k, detach_device, &m, NULL, err);
+	r = guarded(k, detach_device, &m, &k->device_fd, err);
 	if (r && !(lazy && r == -EBUSY)) /* then it goes with its last user */
 		return r;
+	if (k->device_fd >= 0)
+		close(VD_TAKE_FD(k->device_fd));
 	k->state.device[0] = '\0';
 	if (k->state.tune) {
 		r = vd_tune_release(k->rundir, k->state.name, err);
@@ -934,7 +935,7 @@ int vd_keeper_main(const struct vd_keeper_args *args)
 				   .sock = -1,
 				   .device_fd = -1,
 				   .answered_fd = -1,
-				   .dog = { .abort_fd = -1, .waiting_fd = -1 } };
+				   .dog = { .conn_fd = -1, .abort_fd = -1 } };
 	struct vd_error err = { "" };
 	int r;
 
