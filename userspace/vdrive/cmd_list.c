@@ -444,9 +444,11 @@ static int list(struct listing *l)
 	return status;
 }
 
-int list_swap(void)
+int list_swap(bool bytes, bool json)
 {
-	struct listing l = { .may_drop = true, .swap_only = true };
+	struct listing l = {
+		.may_drop = true, .swap_only = true, .bytes = bytes, .flags = json ? TABLE_JSON : 0
+	};
 	struct vd_error err = { "" };
 
 	if (parse_columns(swap_columns, l.ids, &l.ncols, &err)) {

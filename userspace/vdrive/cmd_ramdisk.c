@@ -68,13 +68,14 @@ static int fill_state(const struct request *q, struct vd_drive_state *s, struct 
 		else if (s->mem_limit)
 			r = memory_fits(s->mem_limit, "a limit", err);
 		else
-			r = memory_fits(
-				s->size / MAX_RATIO,
-				"compressed four times over, a disk of that size takes memory",
-				err);
-		if (r)
-			return vd_error_prefix(err, r, "%s (--force makes it all the same)",
-					       q->size);
+			r = memory_fits(s->size / MAX_RATIO,
+					"even compressed four times over, a disk", err);
+		if (r) {
+			struct vd_error words = *err;
+
+			return vd_error_set(err, r, "%s (--force makes it all the same)",
+					    words.text);
+		}
 	}
 	if (!r && q->dir)
 		r = check_dir(q->dir, s->mountpoint, err);
@@ -108,7 +109,10 @@ static int make(const struct request *q)
 		r = start_drive(start, q->name, &pid, &err);
 	}
 	if (r) {
-		complain_error(r, &err, q->dir ? q->dir : "ramdisk");
+		if (q->dir)
+			complain_error(r, &err, q->dir);
+		else
+			complain("%s", err.text);
 		return EX_FAILED;
 	}
 	if (!q->dir) {

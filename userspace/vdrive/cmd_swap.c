@@ -17,7 +17,7 @@ static const char usage[] =
 	"\nUsage:\n"
 	" vdrive swap on [options] SIZE\n"
 	" vdrive swap off [NAME...]\n"
-	" vdrive swap\n"
+	" vdrive swap [-b] [-J]\n"
 	"\n"
 	"Swap to compressed memory. Without arguments, show what swap there is.\n"
 	"\n"
@@ -34,6 +34,9 @@ static const char usage[] =
 	"     --tune           set vm.* for compressed swap; off puts them back\n"
 	"     --watchdog SEC   fuse: make a hang an error after so long (default 10)\n"
 	"     --force          even where a deadlock cannot be ruled out\n"
+	"Options without arguments:\n"
+	" -b, --bytes          print sizes in bytes\n"
+	" -J, --json           use JSON output format\n"
 	"Options:\n"
 	" -h, --help           display this help\n"
 	"\n"
@@ -139,7 +142,7 @@ static int swap_on(const struct request *q)
 	int r = 0;
 
 	if (geteuid())
-		r = vd_error_set(&err, -EPERM, "swap: only root may swap");
+		r = vd_error_set(&err, -EPERM, "only root may swap");
 	if (!r)
 		r = fill_state(q, s, &why, &err);
 	if (!r)
@@ -150,7 +153,7 @@ static int swap_on(const struct request *q)
 		r = start_drive(start, q->name, NULL, &err);
 	}
 	if (r) {
-		complain_error(r, &err, "swap");
+		complain("%s", err.text);
 		return EX_FAILED;
 	}
 	if (err.text[0])
@@ -241,16 +244,18 @@ int cmd_swap(int argc, char **argv)
 		{ "watchdog", required_argument, NULL, 'w' },
 		{ "tune", no_argument, NULL, 'T' },
 		{ "force", no_argument, NULL, 'F' },
+		{ "bytes", no_argument, NULL, 'b' },
+		{ "json", no_argument, NULL, 'J' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct request q = { .priority = DEFAULT_PRIORITY, .watchdog = 10 };
 	struct vd_error err = { "" };
-	bool given = false;
+	bool given = false, bytes = false, json = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "n:p:h", options, NULL)) != -1) {
-		given |= c != 'h';
+	while ((c = getopt_long(argc, argv, "n:p:bJh", options, NULL)) != -1) {
+		given |= !strchr("bJh", c);
 		switch (c) {
 		case 'n':
 			q.name = optarg;
@@ -283,6 +288,12 @@ int cmd_swap(int argc, char **argv)
 		case 'F':
 			q.force = true;
 			break;
+		case 'b':
+			bytes = true;
+			break;
+		case 'J':
+			json = true;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return 0;
@@ -293,9 +304,11 @@ int cmd_swap(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	if (!argc && !given)
-		return list_swap();
+		return list_swap(bytes, json);
 	if (!argc)
 		return wrong_usage(EX_WRONG_USAGE, "on or off is needed");
+	if (bytes || json)
+		return wrong_usage(EX_WRONG_USAGE, "--bytes and --json go with no argument");
 	if (!strcmp(argv[0], "off")) {
 		if (given)
 			return wrong_usage(EX_WRONG_USAGE, "off takes names only");

@@ -47,7 +47,7 @@ int cmd_ramdisk(int argc, char **argv);
 int cmd_swap(int argc, char **argv);
 int cmd_umount(int argc, char **argv);
 /* `vdrive list` of the swap drives alone. */
-int list_swap(void);
+int list_swap(bool bytes, bool json);
 
 /* message.c */
 
