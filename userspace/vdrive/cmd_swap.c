@@ -72,13 +72,17 @@ static int choose_engine(const struct request *q, struct vd_drive_state *s, cons
 }
 
 /* What else swaps on this system and would not go well with it. */
-static void warn_of_others(void)
+static void warn_of_others(int priority)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/swaps", "re");
 	char name[256], line[512], enabled[8];
+	int theirs;
 
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%255s", name) != 1 || name[0] != '/')
+		if (sscanf(line, "%255s %*s %*s %*s %d", name, &theirs) != 2 || name[0] != '/')
+			continue;
+		/* One that is used before ours gets what is cold. */
+		if (theirs >= priority)
 			continue;
 		if (strncmp(name, "/dev/zram", 9) && strncmp(name, "/dev/loop", 9) &&
 		    strncmp(name, "/dev/memdrive", 13))
@@ -148,7 +152,7 @@ static int swap_on(const struct request *q)
 	if (!r)
 		r = vd_rundir(rundir, sizeof(rundir), &err);
 	if (!r) {
-		warn_of_others();
+		warn_of_others(q->priority);
 		start->image_fd = start->dir_fd = -1;
 		r = start_drive(start, q->name, NULL, &err);
 	}
