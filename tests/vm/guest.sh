@@ -1,5 +1,6 @@
 #!/vm/busybox sh
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=dash
 #
 # What a guest does from its start to its end: it makes a small system, runs the programs of /vm/programs one after
 # another and reports on the second serial port, in lines that begin with a word (vm.sh reads them):
@@ -149,6 +150,7 @@ while IFS= read -r line <&3; do
 	IFS=$tab
 	set -f
 	# The fields are: program, name, seconds, path, arguments.
+	# shellcheck disable=SC2086
 	set -- $line
 	set +f
 	unset IFS

@@ -45,13 +45,13 @@ directory_of() {
 	echo "$cache/kernel-$series/${1/ /_}"
 }
 
-# Returns non-zero when the archive does not give it; anything else that goes wrong ends all.
+# In a subshell. Returns non-zero when the archive does not give it; anything else that goes wrong ends all.
 download() {
-	local name=$1 new release patterns=() folder
+	local name=$1 release patterns=() folder
 
 	rm -rf "$cache/kernel-$series"/.new.*
 	new=$(mktemp -d "$cache/kernel-$series/.new.XXXXXX") || die "no temporary directory"
-	# Of the subshell that this is.
+	# Of the subshell that this runs in; hence $new is not local.
 	trap 'rm -rf "$new"' EXIT
 	echo "kernel.sh: downloading $name" >&2
 	(cd "$new" && apt-get -q -o APT::Sandbox::User=root download "${name/ /=}") >&2 || return
