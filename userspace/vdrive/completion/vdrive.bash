@@ -22,7 +22,8 @@ _vdrive_columns() {
 		last=${1##*,}
 	fi
 	compopt -o nospace
-	mapfile -t COMPREPLY < <(compgen -P "$head" -W "NAME TYPE SIZE RO STATE MOUNTPOINT IMAGE PATH FORMAT
+	mapfile -t COMPREPLY < <(compgen -P "$head" -W "NAME TYPE SIZE RO STATE MOUNTPOINT IMAGE USED
+		RATIO MEMORY DEVICE ENGINE STORE PATH FORMAT
 		FSTYPE LABEL VOLUME-ID VIEW SESSION SESSIONS OPTIONS OWNER UID PID READER-PID STARTED" -- "$last")
 }
 
@@ -31,12 +32,12 @@ _vdrive() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		_vdrive_words "mount umount attach detach list set info help --help --version" "$cur"
+		_vdrive_words "mount umount attach ramdisk swap detach list set info help --help --version" "$cur"
 		return
 	fi
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-n | --name | -o | --options | --output | --format)
+		-n | --name | -o | --options | --output | --format | -t | --fs | --store | --limit | --engine | -p | --priority | --watchdog)
 			[[ $verb == list && ${COMP_WORDS[i]} == -n ]] || ((i++))
 			;;
 		-*) ;;
@@ -57,7 +58,20 @@ _vdrive() {
 		_vdrive_words raw "$cur"
 		return
 		;;
-	mount,-n | mount,--name | attach,-n | attach,--name)
+	ramdisk,-t | ramdisk,--fs)
+		_vdrive_words "ext4 ext2 xfs btrfs f2fs vfat" "$cur"
+		return
+		;;
+	ramdisk,--store)
+		_vdrive_words "lz4 mem" "$cur"
+		return
+		;;
+	swap,--engine)
+		_vdrive_words "zram fuse" "$cur"
+		return
+		;;
+	mount,-n | mount,--name | attach,-n | attach,--name | ramdisk,-n | ramdisk,--name | swap,-n | swap,--name | \
+		*,--limit | swap,-p | swap,--priority | swap,--watchdog)
 		return
 		;;
 	esac
@@ -66,6 +80,14 @@ _vdrive() {
 		mount) _vdrive_words "--name --options --foreground --verbose --help" "$cur" ;;
 		umount) _vdrive_words "--lazy --help" "$cur" ;;
 		attach) _vdrive_words "--name --read-only --format --help" "$cur" ;;
+		ramdisk) _vdrive_words "--name --fs --store --limit --force --foreground --help" "$cur" ;;
+		swap)
+			if ((arguments == 0)); then
+				_vdrive_words "--bytes --json --help" "$cur"
+			else
+				_vdrive_words "--name --engine --limit --priority --tune --watchdog --force --help" "$cur"
+			fi
+			;;
 		detach) _vdrive_words "--all --lazy --help" "$cur" ;;
 		list) _vdrive_words "--bytes --json --noheadings --output --output-all --raw --help" "$cur" ;;
 		set) _vdrive_words "--json --noheadings --help" "$cur" ;;
@@ -79,6 +101,17 @@ _vdrive() {
 			_vdrive_files -f "$cur"
 		else
 			_vdrive_files -d "$cur"
+		fi
+		;;
+	ramdisk)
+		# SIZE, then DIR.
+		((arguments == 0)) || _vdrive_files -d "$cur"
+		;;
+	swap)
+		if ((arguments == 0)); then
+			_vdrive_words "on off" "$cur"
+		elif [[ ${COMP_WORDS[2]} == off ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(vdrive list -n -r -o NAME,TYPE 2>/dev/null | awk '$2 == "swap" { print $1 }')" -- "$cur")
 		fi
 		;;
 	info | attach)
@@ -104,7 +137,7 @@ _vdrive() {
 		fi
 		;;
 	help)
-		_vdrive_words "mount umount attach detach list set info" "$cur"
+		_vdrive_words "mount umount attach ramdisk swap detach list set info" "$cur"
 		;;
 	esac
 }
