@@ -64,14 +64,15 @@ static void setup(void)
 
 static void teardown(void)
 {
-	for (int nobody = 0; nobody <= !geteuid(); nobody++) {
-		cli_become(nobody);
+	for (int users = geteuid() ? 1 : 2; users; users--) {
+		cli_become(users == 2);
 		if (*cli_remains())
 			cli_remove();
 	}
 }
 
-static const char *const verbs[] = { "mount", "umount", "attach", "detach", "list", "set", "info" };
+static const char *const verbs[] = { "mount", "umount", "attach",  "detach", "list",
+				     "set",   "info",	"ramdisk", "swap" };
 
 static void test_help(void)
 {
