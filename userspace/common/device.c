@@ -259,6 +259,14 @@ int vd_zram_add(uint64_t size, uint64_t mem_limit, const char *algorithm, char *
 	return r;
 }
 
+bool vd_zram_is(const char *device, uint64_t size)
+{
+	char path[96], text[32];
+
+	zram_attr(device, "disksize", path, sizeof(path));
+	return !vd_sys_read(path, text, sizeof(text)) && strtoull(text, NULL, 10) == size;
+}
+
 int vd_zram_remove(const char *device, struct vd_error *err)
 {
 	int r = 0;

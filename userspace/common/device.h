@@ -29,6 +29,8 @@ int vd_zram_available(struct vd_error *err);
 /* A new zram device of @size bytes; @mem_limit 0: none; @algorithm NULL: lz4, or the kernel's own where it has no lz4. */
 int vd_zram_add(uint64_t size, uint64_t mem_limit, const char *algorithm, char *device,
 		struct vd_error *err);
+/* Is there such a zram device, and of that size? Its name alone may by now be that of somebody else's. */
+bool vd_zram_is(const char *device, uint64_t size);
 /* Resets and removes it. Retries for a bounded time while somebody (udev) has it open: -EBUSY. */
 int vd_zram_remove(const char *device, struct vd_error *err);
 

@@ -333,6 +333,9 @@ static int clear_device(const char *rundir, const struct vd_drive_state *old, st
 
 	if (!old->device[0])
 		return 0;
+	/* Removed by hand, and the name given anew? */
+	if (!strcmp(old->engine, "zram") && !vd_zram_is(old->device, old->size))
+		return 0;
 	r = old->type == VD_DRIVE_SWAP
 		    ? vd_swap_off(old->device, err)
 		    : vd_scratch_unmount(old->device, old->mountpoint, true, err);
