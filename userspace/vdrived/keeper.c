@@ -501,11 +501,13 @@ static int start_device(struct keeper *k, struct vd_error *err)
 
 	if (k->session[VD_SESSION_DRIVE].wanted) {
 		r = vd_mount_find(k->dir, &mount);
-		if (!r)
-			r = vd_watchdog_open(&k->dog, mount.minor, k->answered,
-					     k->state.watchdog * 1000, err);
+		r = r ? vd_error_errno(err, r, "%s is not mounted", k->dir)
+		      : vd_watchdog_open(&k->dog, mount.minor, k->answered,
+					 k->state.watchdog * 1000, err);
 		if (r && k->state.type == VD_DRIVE_SWAP)
 			return r; /* a hang could not be ended */
+		if (r)
+			say(k, LOG_WARNING, "%s", err->text);
 	}
 	r = guarded(k, attach_device, &m, &k->device_fd, err);
 	if (r)
