@@ -38,14 +38,26 @@ static int write_text(const char *dir, const char *name, const char *text)
 	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
-int hog_cgroup_limit(const char *dir, uint64_t limit)
+static int write_limit(const char *dir, const char *name, uint64_t limit)
 {
 	char text[32];
-	int r;
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)limit);
-	r = write_text(dir, "memory.limit_in_bytes", text);
-	return r == -ENOENT ? write_text(dir, "memory.max", text) : r;
+	return write_text(dir, name, text);
+}
+
+int hog_cgroup_limit(const char *dir, uint64_t limit)
+{
+	int r = write_limit(dir, "memory.limit_in_bytes", limit);
+
+	if (r != -ENOENT)
+		return r;
+	/*
+	 * v2 kills when all that it may have is being written out, which a slow swap makes likely. At `high` it waits.
+	 * The former first, so that a higher limit never meets the lower one.
+	 */
+	r = write_limit(dir, "memory.max", limit + limit / 2);
+	return r ? r : write_limit(dir, "memory.high", limit);
 }
 
 int hog_cgroup_make(const char *name, uint64_t limit, char *dir)

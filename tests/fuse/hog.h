@@ -17,7 +17,7 @@ struct hog {
 };
 
 /*
- * A memory cgroup with a limit: -ENOENT when memory is not accounted here. @dir holds 256 bytes. Removed by
+ * A memory cgroup with a limit (v2: it may grow to half as much again for a moment): -ENOENT when memory is not accounted here. @dir holds 256 bytes. Removed by
  * hog_cgroup_remove(), -EBUSY while somebody is in it after some seconds.
  */
 int hog_cgroup_make(const char *name, uint64_t limit, char *dir);
