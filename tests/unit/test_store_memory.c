@@ -224,7 +224,9 @@ static void test_mem_memory(void)
 	CHECK_UINT(m.used, 16 * MIB);
 	ASSERT_OK(vd_store_trim(s, 100, 64 * MIB - 200));
 	vd_store_memory(s, &m);
-	CHECK_UINT(m.used, 4096); /* the first one holds bytes still; where the last is, there never were any */
+	CHECK_UINT(
+		m.used,
+		4096); /* the first one holds bytes still; where the last is, there never were any */
 	CHECK_UINT(m.used_max, 16 * MIB);
 	/* To read a hole takes no memory. */
 	for (unsigned i = 0; i < 64; i++)
