@@ -640,10 +640,15 @@ static int take_down(struct keeper *k, bool lazy, struct vd_error *err)
 	if (!r)
 		r = unmount_session(k, VD_SESSION_FILES, lazy, err);
 	if (!r)
-		r = unmount_session(k, VD_SESSION_DRIVE, lazy || has_dir, err);
+		r = unmount_session(k, VD_SESSION_DRIVE, lazy, err);
+	if (r == -EBUSY && has_dir && !k->session[VD_SESSION_FILES].mounted) {
+		lazy = true;
+		r = unmount_session(k, VD_SESSION_DRIVE, true, err);
+	}
 	if (r)
 		return r;
-	if (!wait_ended(k, lazy ? 200 : END_MS)) {
+	/* Without open files the sessions end at once; a reader that has not noticed by then hangs. */
+	if (!wait_ended(k, lazy ? 200 : END_MS) && lazy) {
 		release_name(k);
 		k->lingering = true;
 		say(k, LOG_INFO,
