@@ -271,7 +271,7 @@ static void source_posix_common(struct source *s)
 		{ "2038 last", 2038, 1, 19, 3, 14, 7 },
 		{ "2038 over", 2038, 1, 19, 3, 14, 8 },
 		{ "2106 over", 2106, 2, 7, 6, 28, 16 },
-		{ "2155 last", 2155, 12, 31, 23, 59, 59 },
+		{ "2155 late", 2155, 12, 30, 23, 59, 59 },
 	};
 	static const mode_t modes[] = { 0000, 0400,  0444,  0600,  0644,  0777,
 					0711, 01644, 02755, 04755, 06711, 07777 };
@@ -647,7 +647,9 @@ static int patch_flags(const char *iso)
 		{ "F010.DAT;1", FLAG_HIDDEN },
 		{ "F011.DAT;1", FLAG_HIDDEN | FLAG_ASSOCIATED },
 	};
+	static const char versioned[] = "F012.DAT;1";
 	_cleanup_close_ int fd = open(iso, O_RDWR | O_CLOEXEC);
+	off_t version;
 
 	if (fd < 0)
 		return -errno;
@@ -659,7 +661,11 @@ static int patch_flags(const char *iso)
 		if (pwrite(fd, &changes[i].flag, 1, at + RECORD_FLAGS) != 1)
 			return -EIO;
 	}
-	return 0;
+	/* And a version that is not the first, which Linux shows. */
+	version = find_record(fd, versioned);
+	if (version < 0)
+		return -ENOENT;
+	return pwrite(fd, "2", 1, version + 33 + (off_t)strlen(versioned) - 1) == 1 ? 0 : -EIO;
 }
 
 /*
@@ -783,7 +789,7 @@ bool isogen_make(const char *work, const struct isogen_image *image)
 		check_printf("ISO=%s", iso),
 		check_printf("NAME=%s", image->name),
 		"LC_ALL=C.UTF-8",
-		"TZ=UTC",
+		"TZ=XXX-5:30", /* so that every recorded time has a zone, east of Greenwich */
 		NULL,
 	};
 	struct check_cmd c = { .argv = argv, .env = env, .cwd = work, .timeout_ms = 300000 };
