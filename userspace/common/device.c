@@ -231,7 +231,7 @@ static int zram_set(const char *device, const char *name, const char *value, str
 int vd_zram_add(uint64_t size, uint64_t mem_limit, const char *algorithm, char *device,
 		struct vd_error *err)
 {
-	char number[32], path[96], known[256];
+	char number[32];
 	int r = vd_zram_available(err);
 
 	if (r)
@@ -241,11 +241,11 @@ int vd_zram_add(uint64_t size, uint64_t mem_limit, const char *algorithm, char *
 		return vd_error_errno(err, r, "cannot add a zram device");
 	snprintf(device, VD_DEVICE_MAX, "/dev/zram%.8s", number);
 	/* The node of a new device is there at once (devtmpfs). */
-	zram_attr(device, "comp_algorithm", path, sizeof(path));
+	/* Older kernels list what they were built for, whether or not its module is there: only trying tells. */
 	if (algorithm)
 		r = zram_set(device, "comp_algorithm", algorithm, err);
-	else if (!vd_sys_read(path, known, sizeof(known)) && strstr(known, "lz4"))
-		r = zram_set(device, "comp_algorithm", "lz4", err);
+	else
+		zram_set(device, "comp_algorithm", "lz4", NULL);
 	if (!r && mem_limit) {
 		snprintf(number, sizeof(number), "%llu", (unsigned long long)mem_limit);
 		r = zram_set(device, "mem_limit", number, err);

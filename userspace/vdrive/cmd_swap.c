@@ -124,8 +124,8 @@ static int fill_state(const struct request *q, struct vd_drive_state *s, const c
 	s->watchdog = q->watchdog;
 	s->tune = q->tune;
 	s->force = q->force;
-	strcpy(s->store, "lz4");
 	if (!strcmp(s->engine, "fuse")) {
+		strcpy(s->store, "lz4");
 		if (!s->mem_limit)
 			s->mem_limit = s->size / 2;
 		r = memory_fits(s->mem_limit, "locked memory", err);
