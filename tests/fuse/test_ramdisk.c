@@ -491,6 +491,28 @@ static void test_keeper_killed(void)
 		}
 }
 
+/* With a file open, too: what is left of the device goes when that is closed. */
+static void test_keeper_killed_while_busy(void)
+{
+	struct check_cmd *c;
+	int fd;
+
+	NEED_ROOT();
+	CLI_OK("vdrive ramdisk 32M mnt && echo hello >mnt/file");
+	fd = open(cli_path("mnt/file"), O_RDONLY | O_CLOEXEC);
+	ASSERT(fd >= 0);
+	CHECK_INT(kill(atoi(md_column("ramdisk", "PID")), SIGKILL), 0);
+	for (int t = 0; t < 100 && strcmp(md_column("ramdisk", "STATE"), "dead"); t++)
+		md_sleep_ms(50);
+	c = cli("vdrive detach ramdisk");
+	CHECK_STR(c->err, "");
+	CHECK_INT(c->status, 0);
+	CHECK(c->elapsed_ms < 15000);
+	CLI_OK("vdrive ramdisk 32M mnt && vdrive detach ramdisk");
+	close(fd);
+	MD_CLEAN();
+}
+
 /* A reader that hangs is found out, and whoever waits for the disk goes on with an error. */
 static void test_reader_hangs(void)
 {
@@ -658,6 +680,7 @@ static const struct check_test tests[] = {
 	{ "busy_device", test_busy_device },
 	{ "reader_killed", test_reader_killed },
 	{ "keeper_killed", test_keeper_killed },
+	{ "keeper_killed_while_busy", test_keeper_killed_while_busy },
 	{ "reader_hangs", test_reader_hangs },
 	{ "errors", test_errors },
 	{ "no_loop_device", test_no_loop_device },

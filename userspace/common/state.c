@@ -344,9 +344,10 @@ static int clear_device(const char *rundir, const struct vd_drive_state *old, st
 	r = drive_path(file, rundir, old->name, "/disk");
 	if (r)
 		return vd_error_errno(err, r, "drive %s", old->name);
-	r = !strcmp(old->engine, "zram") ? vd_zram_remove(old->device, err)
-					 : vd_loop_detach(old->device, file, err);
-	return r;
+	if (!strcmp(old->engine, "zram"))
+		return vd_zram_remove(old->device, err);
+	r = vd_loop_detach(old->device, file, err);
+	return r == -EBUSY ? 0 : r; /* it goes with its last user */
 }
 
 /* Does another drive, one that lives, show its files at @old's mount point now? */

@@ -285,7 +285,7 @@ static bool is_gone(const struct found *f, bool *alive)
 
 int find_detach(const struct found *f, bool lazy, struct vd_error *err)
 {
-	bool alive = f->state.alive;
+	bool alive = f->state.alive, was_alive;
 	int r = 0;
 
 	/* A keeper may die, or be taken down by somebody else, at any moment of this. */
@@ -305,8 +305,12 @@ int find_detach(const struct found *f, bool lazy, struct vd_error *err)
 				"drive %s is dead and belongs to user %u, who can detach it",
 				f->state.name, (unsigned)f->place.uid);
 		}
+		was_alive = alive;
 		if (is_gone(f, &alive))
 			return 0;
+		/* Nobody else takes it down at this moment: what is in use stays so. */
+		if (!was_alive && !alive)
+			return r;
 		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
 	}
 	return r;
