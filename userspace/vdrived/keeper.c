@@ -609,6 +609,16 @@ static int flush_image(struct keeper *k, struct vd_error *err)
 	return vd_error_errno(err, -errno, "%s: what was written may be lost", k->state.image);
 }
 
+/* Once its owner hears that the drive is gone, what the image lies on can be unmounted. */
+static void release_image(struct keeper *k)
+{
+	if (k->image_fd >= 0)
+		close(k->image_fd);
+	if (k->dir_fd >= 0)
+		close(k->dir_fd);
+	k->image_fd = k->dir_fd = -1;
+}
+
 static void end_reader(struct keeper *k)
 {
 	struct vd_message quit = { .type = VD_MSG_QUIT };
@@ -657,6 +667,7 @@ static int take_down(struct keeper *k, bool lazy, struct vd_error *err)
 	}
 	end_reader(k);
 	r = flush_image(k, err);
+	release_image(k);
 	release_name(k);
 	k->over = true;
 	return r;
