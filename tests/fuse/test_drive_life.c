@@ -307,28 +307,52 @@ static void test_reader_killed_while_it_starts(void)
 DRIVE_AS_USER(test_reader_killed_while_it_starts)
 
 #ifdef VDRIVE_TEST_HOOKS
-static void *misbehave_main(void *arg)
-{
-	char *const *what = arg;
+/* An act in a thread of its own, since the answer may come only with the end of the reader. */
+struct act {
+	int fd;
+	const char *what;
+	atomic_int tid;
+	int result;
+	pthread_t thread;
+};
 
-	return (void *)(intptr_t)drive_attr_write(what[0], "misbehave", what[1]);
+static void *act_main(void *arg)
+{
+	struct act *a = arg;
+	size_t len = strlen(a->what);
+
+	atomic_store(&a->tid, gettid());
+	a->result = write(a->fd, a->what, len) == (ssize_t)len ? 0 : -errno;
+	return NULL;
 }
 
-/* Does it in a thread, since the answer comes only with the end of the reader. */
-static pthread_t misbehave(char *what[2])
+/* Nothing but the answer can make that thread wait. */
+static bool waits_for_answer(const struct act *a)
 {
-	pthread_t t;
+	char *stat;
 
-	ASSERT_OK(pthread_create(&t, NULL, misbehave_main, what));
-	return t;
+	if (!atomic_load(&a->tid))
+		return false;
+	stat = strrchr(check_read_file(
+			       check_printf("/proc/self/task/%d/stat", atomic_load(&a->tid)), NULL),
+		       ')');
+	return stat && (stat[2] == 'S' || stat[2] == 'D');
 }
 
-static int misbehaved(pthread_t t)
+static void act_start(struct act *a, const struct drive *d, const char *what)
 {
-	void *r;
+	*a = (struct act){ .what = what };
+	a->fd = open(check_printf("%s/attr/misbehave", d->dir), O_WRONLY | O_CLOEXEC);
+	ASSERT(a->fd >= 0);
+	ASSERT_OK(pthread_create(&a->thread, NULL, act_main, a));
+	CHECK(DRIVE_UNTIL(waits_for_answer(a), DRIVE_PATIENCE_MS));
+}
 
-	pthread_join(t, &r);
-	return (int)(intptr_t)r;
+static int act_end(struct act *a)
+{
+	pthread_join(a->thread, NULL);
+	close(a->fd);
+	return a->result;
 }
 #endif
 
@@ -358,25 +382,24 @@ static void test_reader_hangs(void)
 #ifdef VDRIVE_TEST_HOOKS
 	struct drive d =
 		drive_start("hang", VD_DRIVE_DISK, drive_pattern_file("hang.img", SIZE, 0), NULL);
-	char *what[2] = { (char *)"hang", (char *)"hang" };
 	struct vd_drive_state *all = NULL;
 	int64_t start;
-	pthread_t t;
+	struct act act;
 	size_t n = 0;
 
-	t = misbehave(what);
+	act_start(&act, &d, "hang");
 	start = drive_now_ms();
 	CHECK_OK(vd_state_list(drive_rundir(), &all, &n, NULL, NULL));
 	CHECK_UINT(n, 1);
 	free(all);
-	CHECK(DRIVE_UNTIL(drive_detach("hang", false) == -EBUSY, 1000));
+	CHECK_ERRNO(drive_detach("hang", false), -EBUSY);
 	CHECK_OK(drive_detach("hang", true));
 	CHECK(drive_now_ms() - start < DRIVE_PATIENCE_MS / 3);
 	/* A file is open, so the reader stays for it, until somebody ends that too. */
 	CHECK(!drive_is_over(d.keeper));
 	CHECK_OK(kill(d.keeper, SIGTERM));
 	CHECK(DRIVE_UNTIL(drive_is_over(d.keeper), DRIVE_PATIENCE_MS));
-	CHECK(misbehaved(t) < 0);
+	CHECK(act_end(&act) < 0);
 	drive_check_gone();
 #else
 	CHECK_SKIP("built without VDRIVE_TEST_HOOKS");
@@ -385,22 +408,22 @@ static void test_reader_hangs(void)
 DRIVE_AS_USER(test_reader_hangs)
 
 /* One that talks without end, or asks and does not listen: the keeper stays the owner's. */
-static void check_flood(char *what)
+static void check_flood(const char *what)
 {
 #ifdef VDRIVE_TEST_HOOKS
 	struct drive d =
 		drive_start("flood", VD_DRIVE_DISK, drive_pattern_file("flood.img", SIZE, 0), NULL);
-	char *act[2] = { (char *)"flood", what };
-	pthread_t t = misbehave(act);
-	int r = 0;
+	struct act act;
+	int r;
 
+	act_start(&act, &d, what);
 	for (int i = 0; i < 5; i++) {
 		r = vd_drive_request(drive_rundir(), "flood", VD_REQUEST_PING, 0, 10000, NULL);
 		CHECK_OK(r);
 	}
 	CHECK_OK(kill(d.keeper, SIGTERM));
 	CHECK(DRIVE_UNTIL(drive_is_over(d.keeper), DRIVE_PATIENCE_MS));
-	CHECK(misbehaved(t) < 0);
+	CHECK(act_end(&act) < 0);
 	drive_check_gone();
 #else
 	(void)what;
@@ -410,12 +433,12 @@ static void check_flood(char *what)
 
 static void test_reader_floods_with_questions(void)
 {
-	check_flood((char *)"flood-open");
+	check_flood("flood-open");
 }
 
 static void test_reader_floods_with_attributes(void)
 {
-	check_flood((char *)"flood-attribute");
+	check_flood("flood-attribute");
 }
 
 static void test_reader_stopped(void)
