@@ -13,6 +13,7 @@ passed=0 failed=0 skipped=0
 pids=()
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/vdrive-demo-XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT # until there is more to clean up
 # The user may not be able to look into the folder that we were built in.
 mkdir "$work/bin" "$work/home" && cp "$VDRIVE_BIN/vdrive" "$VDRIVE_BIN/vdrived" "$VDRIVE_BIN/hog" "$work/bin/" || exit 1
 mkdir -m 700 "$work/run" || exit 1
