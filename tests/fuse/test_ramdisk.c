@@ -178,7 +178,7 @@ static void test_device(void)
 {
 	enum { BLOCKS = 2048, ROUNDS = 6000, MOST = 32, BLOCK = 4096 };
 	unsigned int *given = check_alloc(BLOCKS * sizeof(*given));
-	unsigned char *buf, *want = check_alloc(BLOCK);
+	unsigned char *buf = NULL, *want = check_alloc(BLOCK);
 	unsigned int seed = 42;
 	int fd;
 
