@@ -147,34 +147,18 @@ static void test_rundir_of_user(void)
 
 /* Names. */
 
+#define DIGITS_40 "0123456789012345678901234567890123456789"
+
 static void test_name_check(void)
 {
-	static const char *const good[] = { "a",
-					    "0",
-					    "Z9",
-					    "a.b_c+d-e",
-					    "disc.iso",
-					    "0123456789012345678901234567890123456789"
-					    "012345678901234567890123" };
-	static const char *const bad[] = { "",
-					   ".",
-					   "..",
-					   ".a",
-					   "-a",
-					   "_a",
-					   "+",
-					   "a/b",
-					   "/",
-					   "a b",
-					   "a\n",
-					   "a%",
-					   "a:",
-					   "\xc3\xa4",
-					   "a\xc3\xa4",
-					   "a\x7f",
-					   "a\\",
-					   "0123456789012345678901234567890123456789"
-					   "0123456789012345678901234" };
+	static const char *const good[] = { "a",	"0",
+					    "Z9",	"a.b_c+d-e",
+					    "disc.iso", DIGITS_40 "012345678901234567890123" };
+	static const char *const bad[] = {
+		"",   ".",	  "..",	       ".a",	"-a",  "_a",
+		"+",  "a/b",	  "/",	       "a b",	"a\n", "a%",
+		"a:", "\xc3\xa4", "a\xc3\xa4", "a\x7f", "a\\", DIGITS_40 "0123456789012345678901234"
+	};
 	struct vd_error err;
 
 	for (size_t i = 0; i < VD_ARRAY_SIZE(good); i++)
