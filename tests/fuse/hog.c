@@ -54,10 +54,40 @@ int hog_cgroup_limit(const char *dir, uint64_t limit)
 		return r;
 	/*
 	 * v2 kills when all that it may have is being written out, which a slow swap makes likely. At `high` it waits.
-	 * The former first, so that a higher limit never meets the lower one.
+	 * That first, since to set it takes memory away and never kills.
 	 */
-	r = write_limit(dir, "memory.max", limit + limit / 2);
-	return r ? r : write_limit(dir, "memory.high", limit);
+	r = write_limit(dir, "memory.high", limit);
+	return r ? r : write_limit(dir, "memory.max", limit + limit / 2);
+}
+
+/*
+ * Whoever grows beyond `high` is made to sleep, page for page. So v2 has the limit when all is there already: pages go out
+ * while it is set, as many as can be at a time.
+ */
+static int shrink(const char *dir, uint64_t limit)
+{
+	char path[512], text[32];
+
+	snprintf(path, sizeof(path), "%s/memory.current", dir);
+	for (int i = 0; i < 200; i++) {
+		_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n;
+		int r;
+
+		if (fd < 0)
+			return errno == ENOENT ? 0 : -errno; /* v1 */
+		r = write_limit(dir, "memory.high", limit);
+		if (r)
+			return r;
+		n = read(fd, text, sizeof(text) - 1);
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		text[n] = '\0';
+		if (strtoull(text, NULL, 10) <= limit + limit / 4)
+			return hog_cgroup_limit(dir, limit);
+		sleep_ms(50);
+	}
+	return -ETIMEDOUT;
 }
 
 int hog_cgroup_make(const char *name, uint64_t limit, char *dir)
@@ -205,6 +235,8 @@ int hog_start(struct hog *h, size_t bytes, uint64_t limit, int timeout_s)
 	*h = (struct hog){ .ask = -1, .answer = -1 };
 	snprintf(name, sizeof(name), "hog%d", ++number);
 	r = hog_cgroup_make(name, limit, h->cgroup);
+	if (!r && access("/sys/fs/cgroup/memory", F_OK))
+		r = hog_cgroup_limit(h->cgroup, 2 * bytes);
 	if (r) {
 		h->cgroup[0] = '\0';
 		return r;
@@ -234,7 +266,8 @@ int hog_start(struct hog *h, size_t bytes, uint64_t limit, int timeout_s)
 		h->pid = 0;
 		return r;
 	}
-	return hear(h, timeout_s);
+	r = hear(h, timeout_s);
+	return r ? r : shrink(h->cgroup, limit);
 }
 
 int hog_check(struct hog *h, int timeout_s)

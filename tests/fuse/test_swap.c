@@ -171,14 +171,14 @@ static void check_hog(const char *engine)
 	}
 	if (hog_ok(r, "filling")) {
 		m = md_mm_stat(strcmp(engine, "zram") ? name : device);
-		/* All but what its cgroup holds. */
-		CHECK(m.orig >= HOG_BYTES - 2 * HOG_LIMIT && m.orig <= HOG_BYTES + HOG_LIMIT);
+		/* All but what its cgroup holds; more, as long as what is free again is not discarded. */
+		CHECK(m.orig >= HOG_BYTES - 2 * HOG_LIMIT);
 		CHECK(m.compr < m.orig && m.used < m.orig && m.used >= m.compr);
 		CHECK(m.used_max >= m.used);
 		CHECK_STR(md_column(name, "USED"), check_printf("%llu", m.orig));
 		CHECK_STR(md_column(name, "MEMORY"), check_printf("%llu", m.used));
 		CHECK_STR(md_column(name, "STATE"), "live");
-		CHECK(atof(md_column(name, "RATIO")) > 1.2);
+		CHECK(atof(md_column(name, "RATIO")) > 1.0);
 		hog_ok(hog_check(&h, patience_s), "reading once");
 		hog_ok(hog_check(&h, patience_s), "reading twice");
 		/* Its pages come back to it, so it must be allowed to have them. */
