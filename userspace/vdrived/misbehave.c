@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,10 +100,7 @@ static int do_hang(void)
 	return -EINTR;
 }
 
-/*
- * Talks to the keeper without end and without listening. It ends when the keeper has had enough of us, by
- * SIGKILL or by closing the socket.
- */
+/* Talks to the keeper without end. It ends when the keeper has had enough, by SIGKILL or by closing the socket. */
 static int flood(enum vd_message_type type)
 {
 	struct vd_message m = { .type = type, .text = "label=flood" };
@@ -113,13 +112,41 @@ static int flood(enum vd_message_type type)
 	return r;
 }
 
+static void sleep_forever(int sig)
+{
+	(void)sig;
+	do_hang();
+}
+
+/* Asks for files, and keeps the main thread from taking the answers. */
 static int do_flood_open(void)
 {
+	pid_t pid = getpid();
+
+	signal(SIGUSR1, sleep_forever);
+	if (syscall(SYS_tgkill, pid, pid, SIGUSR1))
+		return -errno;
 	return flood(VD_MSG_OPEN);
 }
 
+static void *flood_main(void *arg)
+{
+	(void)arg;
+	(void)flood(VD_MSG_ATTRIBUTE);
+	return NULL;
+}
+
+/* Several threads at once, so that there is always one more message waiting. */
 static int do_flood_attribute(void)
 {
+	pthread_t thread;
+
+	for (int i = 0; i < 4; i++) {
+		int r = pthread_create(&thread, NULL, flood_main, NULL);
+
+		if (r)
+			return -r;
+	}
 	return flood(VD_MSG_ATTRIBUTE);
 }
 
