@@ -54,6 +54,8 @@
 #define GREET_MS 10000
 /* How long a detached drive's sessions may take to end when no file is open. */
 #define END_MS 5000
+/* How long a reader may take to say that it lives. */
+#define PING_MS 1000
 /* How long SIGTERM waits for files to be closed. */
 #define TERM_MS 3000
 #define MAX_RESPAWNS 3
@@ -601,6 +603,23 @@ static bool wait_ended(struct keeper *k, int ms)
 	return true;
 }
 
+/* Does the reader answer at all? */
+static bool reader_lives(struct keeper *k)
+{
+	struct vd_message ping = { .type = VD_MSG_PING }, m;
+	int64_t deadline = now_ms() + PING_MS;
+	int r = vd_message_send(k->sock, &ping, -1);
+
+	while (!r && now_ms() < deadline) {
+		r = hear_reader(k, (int)(deadline - now_ms()), &m);
+		if (r == VD_MSG_PONG)
+			return true;
+		if (r > 0)
+			r = 0;
+	}
+	return false;
+}
+
 /* What was written to a disk is on the medium before the drive is reported gone. */
 static int flush_image(struct keeper *k, struct vd_error *err)
 {
@@ -657,8 +676,8 @@ static int take_down(struct keeper *k, bool lazy, struct vd_error *err)
 	}
 	if (r)
 		return r;
-	/* Without open files the sessions end at once; a reader that has not noticed by then hangs. */
-	if (!wait_ended(k, lazy ? 200 : END_MS) && lazy) {
+	/* Without open files the sessions end at once, unless somebody has bound the mount elsewhere, or the reader hangs. */
+	if (!wait_ended(k, lazy ? 200 : END_MS) && (lazy || reader_lives(k))) {
 		release_name(k);
 		k->lingering = true;
 		say(k, LOG_INFO,

@@ -3,9 +3,9 @@
  * What keeper and reader say to each other, over a SOCK_SEQPACKET pair: one struct vd_message a packet, with
  * at most one descriptor. The keeper trusts no word of it: a reader may have been taken over by its image.
  *
- *   keeper -> reader: SESSION (a /dev/fuse to serve), OPENED (answer to OPEN), QUIT
+ *   keeper -> reader: SESSION (a /dev/fuse to serve), OPENED (answer to OPEN), QUIT, PING
  *   reader -> keeper: OPEN (a file named by a sheet), READY or FAILED (once, after parsing),
- *                     SERVING and ENDED (a session), ATTRIBUTE (to survive a new reader)
+ *                     SERVING and ENDED (a session), ATTRIBUTE (to survive a new reader), PONG
  */
 #ifndef VDRIVED_MESSAGE_H
 #define VDRIVED_MESSAGE_H
@@ -19,12 +19,14 @@ enum vd_message_type {
 	VD_MSG_SESSION,
 	VD_MSG_OPENED,
 	VD_MSG_QUIT,
+	VD_MSG_PING,
 	VD_MSG_OPEN,
 	VD_MSG_READY,
 	VD_MSG_FAILED,
 	VD_MSG_SERVING,
 	VD_MSG_ENDED,
 	VD_MSG_ATTRIBUTE,
+	VD_MSG_PONG,
 };
 
 /* The two ways in which FUSE shows a drive. */

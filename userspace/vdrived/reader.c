@@ -171,6 +171,8 @@ int vd_reader_main(void)
 		r = vd_message_recv(VD_READER_SOCK, &m, &fd);
 		if (r <= 0 || m.type == VD_MSG_QUIT)
 			break;
+		if (m.type == VD_MSG_PING)
+			tell(VD_READER_SOCK, VD_MSG_PONG, 0, 0, "");
 		if (m.type == VD_MSG_SESSION && fd >= 0 && m.arg < VD_SESSION_KINDS) {
 			r = vd_present_fuse(&served, (int)m.arg, fd, on_serving, on_ended, NULL,
 					    &err);
