@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #define PAGE 4096u
+#define MAX_SIZE (1ull << 46) /* 64 TiB: more is no address space */
 /* Requests that overlap must not tear a byte, and the language has no such promise for memcpy(). */
 #define STRIPE (256u * 1024)
 _Static_assert(STRIPE / PAGE == 64, "a stripe's pages are a word's bits");
@@ -196,7 +197,7 @@ int vd_store_mem_open(uint64_t size, struct vd_store **out, struct vd_error *err
 {
 	struct mem_store *m;
 
-	if (!size || size > SIZE_MAX / 2)
+	if (!size || size > MAX_SIZE)
 		return vd_error_set(err, -EINVAL, "a store of %llu bytes",
 				    (unsigned long long)size);
 	m = calloc(1, sizeof(*m));

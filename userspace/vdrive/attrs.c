@@ -22,6 +22,7 @@
 
 #define READ_MS 2000
 #define WRITE_MS 10000
+#define KILL_MS 500
 #define AT_ONCE 64 /* children, each with a descriptor */
 #define VALUE_MAX 65536u
 #define ANSWER_MAX (4u << 20)
@@ -165,10 +166,16 @@ static int start_child(pid_t *pid, void (*run)(const void *arg), const void *arg
 /* Not waited for when it hangs: it may not be able to die yet. */
 static void end_child(pid_t pid, bool finished)
 {
+	int64_t deadline = now_ms() + KILL_MS;
+
 	if (!finished)
 		kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, finished ? 0 : WNOHANG) < 0 && errno == EINTR)
-		;
+	/*
+	 * As long as it dies it keeps the drive busy, so a detach that follows would fail: it gets a moment. One whose request
+	 * the reader has taken and not answered cannot die, and is left behind.
+	 */
+	while (waitpid(pid, NULL, finished ? 0 : WNOHANG) <= 0 && now_ms() < deadline)
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 }
 
 static void read_child(const void *arg)
