@@ -247,7 +247,9 @@ static void check_safe(const char *pid)
 	CHECK_HAS(check_read_file(check_printf("/proc/%s/cgroup", pid), NULL),
 		  check_printf("/vdrive-%s\n", name));
 	ASSERT(locked);
+#ifndef __SANITIZE_ADDRESS__ /* which makes mlock() do nothing */
 	CHECK(atol(locked + 6) > 1000);
+#endif
 }
 
 /* Started from inside a cgroup that is too small for it, the daemon is outside of that. */
