@@ -40,7 +40,6 @@ struct lz4_store {
 	struct vd_store store;
 	struct slot *slots; /* all zero: VD_PAGE_NONE */
 	size_t slots_bytes;
-	bool locked;
 	uint64_t max_pool; /* bytes: more is of no use */
 	struct vd_pool *pool;
 	atomic_ullong pages, compr, same, huge;
@@ -313,7 +312,6 @@ int vd_store_lz4_open(uint64_t size, const struct vd_lz4_options *o, struct vd_s
 	/* At worst every page is kept as it is, and each class of objects has one slab begun. */
 	z->max_pool = pages * VD_PAGE_SIZE + 4096 / 64 * 32768;
 	pool = o->mem_limit && o->mem_limit < z->max_pool ? o->mem_limit : z->max_pool;
-	z->locked = o->locked;
 	z->slots_bytes = (size_t)pages * sizeof(*z->slots);
 	z->slots = mmap(NULL, z->slots_bytes, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -96,9 +96,8 @@ static void warn_of_others(int priority)
 			"warning: zswap is on and compresses every page first: echo N > /sys/module/zswap/parameters/enabled");
 }
 
-static void show_tunables(const char *rundir)
+static void show_tunables(void)
 {
-	(void)rundir;
 	for (size_t i = 0; i < vd_ntunables; i++) {
 		char path[96], now[64];
 
@@ -171,7 +170,7 @@ static int swap_on(const struct request *q)
 	       vd_size_format(now->size, size, sizeof(size)), now->device, now->priority,
 	       now->engine, why);
 	if (q->tune)
-		show_tunables(rundir);
+		show_tunables();
 	return 0;
 }
 
