@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "store/page_codec.h"
+#include "kernel/page_codec.h"
 #include "store/page_pool.h"
 
 #define LOCKS 1024u
@@ -67,6 +67,7 @@ static struct vd_page_code code_of(const struct slot *slot)
 {
 	return (struct vd_page_code){
 		.kind = slot->kind,
+		.has_sum = true,
 		.len = slot->len,
 		.sum = slot->sum,
 		.fill = slot->kind == VD_PAGE_SAME ? slot->fill : 0,
@@ -179,7 +180,7 @@ static int write_part(struct lz4_store *z, uint64_t page, const void *src, size_
 			memcpy(scratch.page + skip, src, n);
 		else
 			memset(scratch.page + skip, 0, n);
-		data = vd_page_encode(scratch.page, scratch.out, scratch.work, &code);
+		data = vd_page_encode(scratch.page, scratch.out, scratch.work, true, &code);
 		r = store_code(z, page, &code, data);
 	}
 	pthread_mutex_unlock(lock_of(z, page));
@@ -194,7 +195,7 @@ static int write_page(struct lz4_store *z, uint64_t page, const void *src)
 
 	if ((uintptr_t)src & 7)
 		src = memcpy(scratch.page, src, VD_PAGE_SIZE);
-	data = vd_page_encode(src, scratch.out, scratch.work, &code);
+	data = vd_page_encode(src, scratch.out, scratch.work, true, &code);
 	pthread_mutex_lock(lock_of(z, page));
 	r = store_code(z, page, &code, data);
 	pthread_mutex_unlock(lock_of(z, page));

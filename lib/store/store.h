@@ -97,7 +97,7 @@ struct vd_lz4_options {
 	bool locked;
 };
 
-/* @size bytes in compressed pages (page_codec.h). -ENOMEM, -EPERM (may not lock that much). */
+/* @size bytes in compressed pages (kernel/page_codec.h). -ENOMEM, -EPERM (may not lock that much). */
 int vd_store_lz4_open(uint64_t size, const struct vd_lz4_options *o, struct vd_store **out,
 		      struct vd_error *err);
 

@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "store/page_codec.h"
+#include "kernel/page_codec.h"
 
 #define PAGE VD_PAGE_SIZE
 #define MIB (1u << 20)
@@ -75,7 +75,7 @@ static void consider(const void *page)
 	double target = PAGE / collect.ratio, mean;
 	struct vd_page_code code;
 
-	vd_page_encode(page, collect.packed_page, collect.work, &code);
+	vd_page_encode(page, collect.packed_page, collect.work, true, &code);
 	if (code.kind == VD_PAGE_SAME)
 		return;
 	/* Nothing extreme: pages like these are what real memory and files have most of. */

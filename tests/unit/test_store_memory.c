@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "store/page_codec.h"
+#include "kernel/page_codec.h"
 #include "store_contract.h"
 
 #define MIB (1024u * 1024)
@@ -59,7 +59,7 @@ static void test_codec_kinds(void)
 
 	for (size_t i = 0; i < VD_PAGE_SIZE / 8; i++)
 		page[i] = 0x0123456789abcdefull;
-	data = vd_page_encode(page, out, work, &code);
+	data = vd_page_encode(page, out, work, true, &code);
 	CHECK_INT(code.kind, VD_PAGE_SAME);
 	CHECK(data == NULL);
 	CHECK_INT(code.len, 0);
@@ -68,7 +68,7 @@ static void test_codec_kinds(void)
 
 	/* One byte in the middle makes it something else. */
 	((uint8_t *)page)[2000] ^= 1;
-	data = vd_page_encode(page, out, work, &code);
+	data = vd_page_encode(page, out, work, true, &code);
 	CHECK_INT(code.kind, VD_PAGE_LZ4);
 	CHECK(data == out);
 	CHECK(code.len > 0 && code.len < 200);
@@ -76,7 +76,7 @@ static void test_codec_kinds(void)
 	CHECK_MEM(back, page, VD_PAGE_SIZE);
 
 	fill_random((uint8_t *)page, VD_PAGE_SIZE, 1);
-	data = vd_page_encode(page, out, work, &code);
+	data = vd_page_encode(page, out, work, true, &code);
 	CHECK_INT(code.kind, VD_PAGE_RAW);
 	CHECK(data == page);
 	CHECK_INT(code.len, VD_PAGE_SIZE);
@@ -94,7 +94,7 @@ static void test_codec_corruption(void)
 	unsigned refused = 0;
 
 	fill_half(page, VD_PAGE_SIZE, 7);
-	ASSERT(vd_page_encode(page, out, work, &code) == out);
+	ASSERT(vd_page_encode(page, out, work, true, &code) == out);
 	for (size_t bit = 0; bit < code.len * 8u; bit += 7) {
 		out[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		refused += vd_page_decode(&code, out, back) == -EIO;
@@ -112,8 +112,36 @@ static void test_codec_corruption(void)
 	CHECK_ERRNO(vd_page_decode(&bad, out, back), -EIO);
 	bad.kind = 77;
 	CHECK_ERRNO(vd_page_decode(&bad, out, back), -EIO);
+	bad = code;
+	bad.sum ^= 1;
+	CHECK_ERRNO(vd_page_decode(&bad, out, back), -EIO);
 	ASSERT_OK(vd_page_decode(&code, out, back));
 	CHECK_MEM(back, page, VD_PAGE_SIZE);
+}
+
+/* Without a sum: the same bytes, which nobody vouches for; what is no LZ4 at all is refused still. */
+static void test_codec_without_sum(void)
+{
+	uint8_t *page = check_alloc(VD_PAGE_SIZE), *back = check_alloc(VD_PAGE_SIZE);
+	uint8_t *out = check_alloc(VD_PAGE_SIZE), *again = check_alloc(VD_PAGE_SIZE);
+	void *work = check_alloc(VD_PAGE_WORK_SIZE);
+	struct vd_page_code with, code;
+
+	fill_half(page, VD_PAGE_SIZE, 3);
+	ASSERT(vd_page_encode(page, again, work, true, &with) == again);
+	CHECK(with.has_sum);
+	CHECK_UINT(with.sum, (uint32_t)(with.hash ^ with.hash >> 32));
+	ASSERT(vd_page_encode(page, out, work, false, &code) == out);
+	CHECK(!code.has_sum);
+	CHECK_UINT(code.sum, 0);
+	CHECK_UINT(code.hash, 0);
+	CHECK_UINT(code.len, with.len);
+	CHECK_MEM(out, again, code.len);
+	code.sum = 12345;
+	ASSERT_OK(vd_page_decode(&code, out, back));
+	CHECK_MEM(back, page, VD_PAGE_SIZE);
+	memset(out, 0xff, code.len);
+	CHECK_ERRNO(vd_page_decode(&code, out, back), -EIO);
 }
 
 static struct vd_store *open_lz4(uint64_t size, uint64_t limit)
@@ -323,6 +351,7 @@ static const struct check_test tests[] = {
 	STORE_CONTRACT_ROWS(mem),
 	{ "codec_kinds", test_codec_kinds },
 	{ "codec_corruption", test_codec_corruption },
+	{ "codec_without_sum", test_codec_without_sum },
 	{ "lz4_memory", test_lz4_memory },
 	{ "lz4_full", test_lz4_full },
 	{ "lz4_churn", test_lz4_churn },

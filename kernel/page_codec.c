@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifdef __KERNEL__
 #include "page_codec.h"
 
+#ifdef __KERNEL__
 #include <linux/errno.h>
 #include <linux/lz4.h>
 #include <linux/string.h>
@@ -11,8 +11,6 @@
 	LZ4_compress_fast((page), (out), VD_PAGE_SIZE, (max), 1, (work))
 #define hash64(data, len) xxh64((data), (len), 0)
 #else
-#include "store/page_codec.h"
-
 #include <errno.h>
 #include <lz4.h>
 #include <string.h>
@@ -27,11 +25,14 @@ _Static_assert(VD_PAGE_WORK_SIZE >= sizeof(LZ4_stream_t), "LZ4 needs more scratc
 #define hash64(data, len) XXH64((data), (len), 0)
 #endif
 
-static uint32_t checksum(const void *data, size_t len)
+static uint32_t fold(uint64_t hash)
 {
-	uint64_t h = hash64(data, len);
+	return (uint32_t)(hash ^ hash >> 32);
+}
 
-	return (uint32_t)(h ^ h >> 32);
+static int intact(const struct vd_page_code *code, const void *data)
+{
+	return !code->has_sum || fold(hash64(data, code->len)) == code->sum;
 }
 
 /* Is the page one word over and over? Most pages that are not differ at the end or at once. */
@@ -47,16 +48,15 @@ static int same_filled(const uint64_t *page)
 	return 1;
 }
 
-const void *vd_page_encode(const void *page, void *out, void *work, struct vd_page_code *code)
+const void *vd_page_encode(const void *page, void *out, void *work, bool want_sum,
+			   struct vd_page_code *code)
 {
 	const void *data;
 	int n;
 
-	code->fill = 0;
+	*code = (struct vd_page_code){ 0 };
 	if (same_filled(page)) {
 		code->kind = VD_PAGE_SAME;
-		code->len = 0;
-		code->sum = 0;
 		memcpy(&code->fill, page, sizeof(code->fill));
 		return NULL;
 	}
@@ -70,7 +70,11 @@ const void *vd_page_encode(const void *page, void *out, void *work, struct vd_pa
 		code->len = VD_PAGE_SIZE;
 		data = page;
 	}
-	code->sum = checksum(data, code->len);
+	if (want_sum) {
+		code->has_sum = true;
+		code->hash = hash64(data, code->len);
+		code->sum = fold(code->hash);
+	}
 	return data;
 }
 
@@ -87,13 +91,13 @@ int vd_page_decode(const struct vd_page_code *code, const void *data, void *page
 			words[i] = code->fill;
 		return 0;
 	case VD_PAGE_LZ4:
-		if (code->len > VD_PAGE_PACKED_MAX || checksum(data, code->len) != code->sum)
+		if (code->len > VD_PAGE_PACKED_MAX || !intact(code, data))
 			return -EIO;
 		return LZ4_decompress_safe(data, page, code->len, VD_PAGE_SIZE) == (int)VD_PAGE_SIZE
 			       ? 0
 			       : -EIO;
 	case VD_PAGE_RAW:
-		if (code->len != VD_PAGE_SIZE || checksum(data, code->len) != code->sum)
+		if (code->len != VD_PAGE_SIZE || !intact(code, data))
 			return -EIO;
 		memcpy(page, data, VD_PAGE_SIZE);
 		return 0;
