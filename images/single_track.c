@@ -24,23 +24,22 @@ static void close_disc(struct vd_disc **d)
 int vd_image_open_single_track(int fd, enum vd_sector_layout layout, enum vd_track_mode mode,
 			       int32_t start, struct vd_disc **out, struct vd_error *err)
 {
-	struct vd_track t = {
-		.number = 1, .session = 1, .mode = mode, .layout = layout, .start = start
-	};
+	struct vd_track t = { .number = 1, .session = 1, .mode = mode, .start = start };
+	struct vd_store *store;
 	_cleanup_(close_disc) struct vd_disc *d = NULL;
 	uint64_t sectors;
 	int r;
 
-	r = vd_store_file_open(fd, true, &t.store, err);
+	r = vd_store_file_open(fd, true, &store, err);
 	if (r)
 		return r;
 	r = vd_disc_new(&d);
 	if (r) {
-		vd_store_close(t.store);
+		vd_store_close(store);
 		return vd_error_errno(err, r, "cannot open the image");
 	}
-	sectors = t.store->size / vd_layout_size(layout);
-	r = vd_disc_own_store(d, t.store);
+	sectors = store->size / vd_layout_size(layout);
+	r = vd_disc_own_store(d, store);
 	if (r)
 		return vd_error_errno(err, r, "cannot open the image");
 	if (!sectors)
@@ -48,7 +47,7 @@ int vd_image_open_single_track(int fd, enum vd_sector_layout layout, enum vd_tra
 	if (sectors > INT32_MAX)
 		return vd_error_set(err, -EFBIG, "larger than a disc can be (2^31 sectors)");
 	t.length = (uint32_t)sectors;
-	r = vd_disc_add_track(d, &t, err);
+	r = vd_disc_add_stored_track(d, &t, layout, store, 0, err);
 	if (r)
 		return r;
 	*out = VD_TAKE_PTR(d);

@@ -213,7 +213,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vd_fs_options o = { .norock = false };
-	struct vd_track t = { .number = 1, .session = 1, .layout = VD_LAYOUT_2048 };
+	struct vd_track t = { .number = 1, .session = 1 };
 	struct vd_error err = { .text = "" };
 	struct vd_iso_info *info;
 	struct walk w = { .entries = 0 };
@@ -240,9 +240,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Whole sectors, and some zeros behind. */
 	t.length = (uint32_t)((SYSTEM_AREA + size) / SECTOR + 2);
 	m->store.size = (uint64_t)t.length * SECTOR;
-	t.store = &m->store;
-	EXPECT(!vd_disc_new(&d) && !vd_disc_own_store(d, t.store) &&
-	       !vd_disc_add_track(d, &t, NULL));
+	EXPECT(!vd_disc_new(&d) && !vd_disc_own_store(d, &m->store) &&
+	       !vd_disc_add_stored_track(d, &t, VD_LAYOUT_2048, &m->store, 0, NULL));
 
 	info = malloc(sizeof(*info));
 	EXPECT(info);

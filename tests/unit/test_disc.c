@@ -53,18 +53,13 @@ static struct mem_store *add_track(struct vd_disc *d, int number, enum vd_sector
 				   int32_t start)
 {
 	struct mem_store *m = make_store(layout, mode, user, n, start, 1000);
-	struct vd_track t = { .number = number,
-			      .session = 1,
-			      .mode = mode,
-			      .layout = layout,
-			      .start = start,
-			      .length = n,
-			      .store = &m->store,
-			      .store_offset = 1000 };
+	struct vd_track t = {
+		.number = number, .session = 1, .mode = mode, .start = start, .length = n
+	};
 	struct vd_error err = { "" };
 
 	ASSERT_OK(vd_disc_own_store(d, &m->store));
-	CHECK_OK(vd_disc_add_track(d, &t, &err));
+	CHECK_OK(vd_disc_add_stored_track(d, &t, layout, &m->store, 1000, &err));
 	CHECK_STR(err.text, "");
 	return m;
 }
@@ -237,12 +232,7 @@ static void test_map(void)
 	uint8_t *user = check_alloc(40 * 2048), got[2048];
 	const char *path = check_path("map");
 	struct vd_fd_range r = { .fd = -1 };
-	struct vd_track t = { .number = 1,
-			      .session = 1,
-			      .layout = VD_LAYOUT_2048,
-			      .start = 10,
-			      .length = 20,
-			      .store_offset = 5 * 2048 };
+	struct vd_track t = { .number = 1, .session = 1, .start = 10, .length = 20 };
 	struct vd_store *s;
 
 	fill(user, 40 * 2048, 7);
@@ -250,8 +240,7 @@ static void test_map(void)
 	ASSERT_OK(vd_disc_new(&d));
 	ASSERT_OK(vd_store_file_open(open(path, O_RDONLY | O_CLOEXEC), true, &s, NULL));
 	ASSERT_OK(vd_disc_own_store(d, s));
-	t.store = s;
-	ASSERT_OK(vd_disc_add_track(d, &t, NULL));
+	ASSERT_OK(vd_disc_add_stored_track(d, &t, VD_LAYOUT_2048, s, 5 * 2048, NULL));
 	add_track(d, 2, VD_LAYOUT_2352, VD_TRACK_MODE1, user, 20, 35);
 
 	/* LBA 10 is at sector 5 of the file; one range as far as the track goes. */
@@ -283,73 +272,309 @@ static void test_map_no_file(void)
 	CHECK_ERRNO(vd_disc_map(d, 0, 2048, &r), -EOPNOTSUPP);
 }
 
+static const struct vd_track good_track = {
+	.number = 2, .session = 1, .start = 100, .length = 10, .isrc = "USRC17607839"
+};
+
+/* A good track or extent, but for what is assigned to it. */
+#define TRACK(...)                                                                                 \
+	({                                                                                         \
+		struct vd_track t_ = { .number = 3, .session = 1, .start = 110, .length = 10 };    \
+		__VA_ARGS__;                                                                       \
+		t_;                                                                                \
+	})
+
 static void test_wrong_tracks(void)
 {
 	_cleanup_disc_ struct vd_disc *d = NULL;
-	struct mem_store *m = mem_store_new(NULL, 10 * 2352);
-	const struct vd_track good = { .number = 1,
-				       .session = 1,
-				       .layout = VD_LAYOUT_2352,
-				       .start = 100,
-				       .length = 10,
-				       .store = &m->store };
-	struct {
+	const struct {
 		struct vd_track t;
 		const char *words;
 	} rows[] = {
-		{ good, "overlaps" }, { good, "overlaps" }, { good, "empty" },	{ good, "beyond" },
-		{ good, "beyond" },   { good, "beyond" },   { good, "beyond" },
+		{ TRACK(t_.start = 100), "track 3 overlaps the one before" },
+		{ TRACK(t_.start = 109), "overlaps" },
+		{ TRACK(t_.pregap = 1), "overlaps" },
+		{ TRACK(t_.start = INT32_MIN, t_.pregap = UINT32_MAX), "overlaps" },
+		{ TRACK(t_.length = 0), "track 3 is empty" },
+		{ TRACK(t_.start = INT32_MAX - 5), "track 3 ends beyond the last address" },
+		{ TRACK(t_.length = UINT32_MAX), "beyond" },
+		{ TRACK(t_.number = 2), "track 2 comes after track 2" },
+		{ TRACK(t_.number = 0), "track 0: numbers are 1 to 99" },
+		{ TRACK(t_.number = 100), "track 100" },
+		{ TRACK(t_.session = 0), "session 0 comes after session 1" },
+		{ TRACK(t_.session = 3), "session 3 comes after session 1" },
+		{ TRACK(t_.mode = (enum vd_track_mode)3), "track 3 has no mode" },
+		{ TRACK(strcpy(t_.isrc, "USRC1760783")), "track 3: an ISRC is 12 characters" },
+		{ TRACK(strcpy(t_.isrc, "USRC1760783X")), "ISRC" },
+		{ TRACK(strcpy(t_.isrc, "usrc17607839")), "ISRC" },
+	};
+	struct vd_track before = good_track;
+	struct vd_track last = TRACK(strcpy(t_.isrc, ""));
+	struct vd_error first = { "" };
+
+	ASSERT_OK(vd_disc_new(&d));
+	before.start = -100;
+	before.pregap = 51;
+	CHECK_ERRNO(vd_disc_add_track(d, &before, &first), -EINVAL);
+	CHECK_STR(first.text, "track 2 begins before 00:00:00");
+	CHECK_INT(d->nsessions, 0);
+	ASSERT_OK(vd_disc_add_track(d, &good_track, NULL));
+	for (size_t i = 0; i < VD_ARRAY_SIZE(rows); i++) {
+		struct vd_error err = { "" };
+
+		CHECK_ERRNO(vd_disc_add_track(d, &rows[i].t, &err), -EINVAL);
+		CHECK_HAS(err.text, rows[i].words);
+	}
+	CHECK_UINT(d->ntracks, 1);
+	CHECK_INT(d->nsessions, 1);
+	CHECK_UINT(vd_disc_size(d), 110 * 2048);
+	CHECK_OK(vd_disc_add_track(d, &last, NULL));
+}
+
+static void test_wrong_extents(void)
+{
+	_cleanup_disc_ struct vd_disc *d = NULL;
+	struct mem_store *m = mem_store_new(NULL, 10 * 2352), *alien = mem_store_new(NULL, 99999);
+	struct mem_store *sub = mem_store_new(NULL, 10 * 96);
+	struct vd_track audio = TRACK(t_.mode = VD_TRACK_AUDIO);
+	struct vd_extent x;
+#define EXTENT(...)                                                                                \
+	({                                                                                         \
+		struct vd_extent x_ = {                                                            \
+			.lba = 105, .length = 5, .layout = VD_LAYOUT_2352, .store = &m->store      \
+		};                                                                                 \
+		__VA_ARGS__;                                                                       \
+		x_;                                                                                \
+	})
+	const struct {
+		struct vd_extent x;
+		const char *words;
+	} rows[] = {
+		{ EXTENT(x_.lba = 104), "track 2: its sectors at 104 are stored twice" },
+		{ EXTENT(x_.lba = -151), "in no track" },
+		{ EXTENT(x_.lba = 130), "stored sectors at 130 that are in no track" },
+		{ EXTENT(x_.length = 0), "track 2 has other sectors than are stored" },
+		{ EXTENT(x_.length = 6), "other sectors" },
+		{ EXTENT(x_.length = UINT32_MAX), "other sectors" },
+		{ EXTENT(x_.layout = (enum vd_sector_layout)99), "no such sectors" },
+		{ EXTENT(x_.layout = VD_LAYOUT_2324),
+		  "track 2: no such sectors in a track of its" },
+		{ EXTENT(x_.layout = VD_LAYOUT_2336), "no such sectors" },
+		{ EXTENT(x_.lba = 110, x_.layout = VD_LAYOUT_2048), "track 3: no such sectors" },
+		{ EXTENT(x_.store = &alien->store), "its file is not the disc's" },
+		{ EXTENT(x_.sub = VD_SUB_RAW, x_.sub_store = &alien->store), "not the disc's" },
+		{ EXTENT(x_.sub = (enum vd_sub_form)9), "no such subchannel" },
+		{ EXTENT(x_.sub = VD_SUB_RAW), "2352 bytes a sector cannot be" },
+		{ EXTENT(x_.stride = 2351), "2351 bytes a sector" },
+		{ EXTENT(x_.stride = UINT32_MAX), "bytes a sector" },
+		{ EXTENT(x_.sub = VD_SUB_PLANAR, x_.sub_store = &sub->store, x_.sub_stride = 95),
+		  "cannot be" },
+		{ EXTENT(x_.offset = 5 * 2352 + 1), "track 2 ends beyond its file" },
+		{ EXTENT(x_.offset = UINT64_MAX), "beyond its file" },
+		{ EXTENT(x_.offset = 10 * 2352 + 1), "beyond its file" },
+		{ EXTENT(x_.limit = 5 * 2352 - 1), "beyond its file" },
+		{ EXTENT(x_.stride = 65536), "beyond its file" },
+		{ EXTENT(x_.sub = VD_SUB_PLANAR, x_.sub_store = &sub->store,
+			 x_.sub_offset = 5 * 96 + 1),
+		  "its subchannel ends beyond its file" },
+		/* Sound may end inside its last sector, not before it. */
+		{ EXTENT(x_.lba = 110, x_.limit = 4 * 2352), "track 3 ends beyond its file" },
 	};
 
 	ASSERT_OK(vd_disc_new(&d));
 	ASSERT_OK(vd_disc_own_store(d, &m->store));
-	ASSERT_OK(vd_disc_add_track(d, &good, NULL));
-	rows[1].t.start = 109;
-	rows[2].t.start = 110;
-	rows[2].t.length = 0;
-	rows[3].t.start = 110;
-	rows[3].t.length = 11;
-	rows[4].t.start = 110;
-	rows[4].t.store_offset = 1;
-	rows[5].t.start = 110;
-	rows[5].t.store_offset = UINT64_MAX;
-	rows[6].t.start = INT32_MAX - 5;
+	ASSERT_OK(vd_disc_own_store(d, &sub->store));
+	ASSERT_OK(vd_disc_add_track(d, &good_track, NULL));
+	ASSERT_OK(vd_disc_add_track(d, &audio, NULL));
+	x = EXTENT(x_.lba = 100);
+	ASSERT_OK(vd_disc_add_extent(d, &x, NULL));
 	for (size_t i = 0; i < VD_ARRAY_SIZE(rows); i++) {
 		struct vd_error err = { "" };
 
-		rows[i].t.number = 2;
-		CHECK_ERRNO(vd_disc_add_track(d, &rows[i].t, &err), -EINVAL);
-		CHECK_HAS(err.text, rows[i].words);
-		CHECK_HAS(err.text, "track 2");
+		if (!CHECK_ERRNO(vd_disc_add_extent(d, &rows[i].x, &err), -EINVAL) ||
+		    !CHECK_HAS(err.text, rows[i].words))
+			CHECK_FAIL("row %zu", i);
 	}
+	CHECK_UINT(d->nextents, 1);
+	/* One that goes on where the one before ends is the same one. */
+	x = EXTENT(x_.offset = 5 * 2352);
+	ASSERT_OK(vd_disc_add_extent(d, &x, NULL));
+	CHECK_UINT(d->nextents, 1);
+	CHECK_UINT(d->extents[0].length, 10);
+	CHECK_UINT(d->extents[0].stride, 2352);
+	CHECK_INT((int)d->extents[0].mode, VD_TRACK_MODE1);
+	x = EXTENT(x_.lba = 110, x_.limit = 4 * 2352 + 1);
+	ASSERT_OK(vd_disc_add_extent(d, &x, NULL));
+	CHECK_UINT(d->nextents, 2);
+	CHECK(vd_disc_track_extent(d, &d->tracks[1]) == &d->extents[1]);
+	vd_store_close(&alien->store);
+}
+
+/* A track that cannot be stored is not there either. */
+static void test_wrong_stored_track(void)
+{
+	_cleanup_disc_ struct vd_disc *d = NULL;
+	struct mem_store *m = mem_store_new(NULL, 15 * 2352);
+	struct vd_track t = TRACK(t_.number = 3, t_.session = 2, t_.mode = VD_TRACK_MODE2);
+	struct vd_error err = { "" };
+
+	ASSERT_OK(vd_disc_new(&d));
+	ASSERT_OK(vd_disc_own_store(d, &m->store));
+	ASSERT_OK(vd_disc_add_stored_track(d, &good_track, VD_LAYOUT_2352, &m->store, 0, NULL));
+	CHECK_ERRNO(vd_disc_add_stored_track(d, &t, VD_LAYOUT_2352, &m->store, 10 * 2352, &err),
+		    -EINVAL);
+	CHECK_STR(err.text, "track 3 ends beyond its file");
+	t.session = 1;
+	CHECK_ERRNO(vd_disc_add_stored_track(d, &t, VD_LAYOUT_2352, &m->store, 10 * 2352, NULL),
+		    -EINVAL);
 	CHECK_UINT(d->ntracks, 1);
-	CHECK_UINT(vd_disc_size(d), 110 * 2048);
+	CHECK_INT(d->nsessions, 1);
+	CHECK_INT(d->sessions[0].leadout, 110);
+	CHECK_INT((int)d->sessions[0].type, VD_SESSION_CDROM);
+	t.length = 5;
+	CHECK_OK(vd_disc_add_stored_track(d, &t, VD_LAYOUT_2352, &m->store, 10 * 2352, NULL));
+	CHECK_INT((int)d->sessions[0].type, VD_SESSION_XA);
+}
+
+static void test_indices(void)
+{
+	_cleanup_disc_ struct vd_disc *d = NULL;
+	struct vd_track t = good_track;
+	struct vd_error err = { "" };
+
+	ASSERT_OK(vd_disc_new(&d));
+	CHECK_ERRNO(vd_disc_add_index(d, 0, &err), -EINVAL);
+	t.length = 1000;
+	t.pregap = 50;
+	ASSERT_OK(vd_disc_add_track(d, &t, NULL));
+	CHECK_ERRNO(vd_disc_add_index(d, 100, &err), -EINVAL);
+	CHECK_STR(err.text, "track 2: INDEX 02 is not beyond INDEX 01");
+	CHECK_ERRNO(vd_disc_add_index(d, 1100, &err), -EINVAL);
+	CHECK_STR(err.text, "track 2: INDEX 02 is beyond its end");
+	for (int i = 2; i <= 99; i++)
+		ASSERT_OK(vd_disc_add_index(d, 100 + 5 * (i - 1), &err));
+	CHECK_ERRNO(vd_disc_add_index(d, 1099, &err), -EINVAL);
+	CHECK_STR(err.text, "track 2: indices are 0 to 99");
+	for (int lba = 50; lba < 1100; lba++) {
+		int want = lba < 100 ? 0 : 1 + (lba - 100) / 5;
+
+		CHECK_INT(vd_track_index_at(&d->tracks[0], lba), want > 99 ? 99 : want);
+	}
 }
 
 static void test_sessions(void)
 {
 	_cleanup_disc_ struct vd_disc *d = NULL;
-	struct mem_store *m = mem_store_new(NULL, 20 * 2048);
-	struct vd_track t = { .number = 1,
-			      .session = 1,
-			      .layout = VD_LAYOUT_2048,
-			      .length = 10,
-			      .store = &m->store };
+	static const struct {
+		int number, session;
+		int32_t start;
+		uint32_t pregap, length, want_pregap;
+	} rows[] = {
+		{ 1, 1, 20, 0, 80, 20 },      /* from LBA 0 on */
+		{ 2, 1, 200, 30, 100, 100 },  /* without a gap */
+		{ 4, 2, 11700, 0, 100, 150 }, /* never less behind a lead-in */
+		{ 5, 3, 18700, 200, 50, 200 }, { 6, 4, 18800, 0, 50, 50 }, /* no room for more */
+	};
+	static const struct {
+		int32_t lba;
+		int track, session;
+	} where[] = {
+		{ INT32_MIN, 0, 1 }, { -151, 0, 1 },	  { -150, 1, 1 },  { 0, 1, 1 },
+		{ 99, 1, 1 },	     { 100, 2, 1 },	  { 299, 2, 1 },   { 300, 0, 1 },
+		{ 7049, 0, 1 },	     { 7050, 0, 2 },	  { 11549, 0, 2 }, { 11550, 4, 2 },
+		{ 11799, 4, 2 },     { 11800, 0, 2 },	  { 14049, 0, 2 }, { 14050, 0, 3 },
+		{ 18499, 0, 3 },     { 18500, 5, 3 },	  { 18749, 5, 3 }, { 18750, 6, 4 },
+		{ 18850, 0, 4 },     { INT32_MAX, 0, 4 },
+	};
 
 	ASSERT_OK(vd_disc_new(&d));
 	CHECK_INT(d->nsessions, 0);
-	ASSERT_OK(vd_disc_own_store(d, &m->store));
-	CHECK_OK(vd_disc_add_track(d, &t, NULL));
-	t = (struct vd_track){ .number = 2,
-			       .session = 2,
-			       .layout = VD_LAYOUT_2048,
-			       .start = 11410,
-			       .length = 10,
-			       .store = &m->store,
-			       .store_offset = 10 * 2048 };
-	CHECK_OK(vd_disc_add_track(d, &t, NULL));
-	CHECK_INT(d->nsessions, 2);
-	CHECK_UINT(vd_disc_size(d), 11420 * 2048);
+	CHECK_INT(vd_disc_session_at(d, 0), 0);
+	CHECK(!vd_disc_track_at(d, 0));
+	for (size_t i = 0; i < VD_ARRAY_SIZE(rows); i++) {
+		struct vd_track t = { .number = rows[i].number,
+				      .session = rows[i].session,
+				      .start = rows[i].start,
+				      .pregap = rows[i].pregap,
+				      .length = rows[i].length };
+
+		ASSERT_OK(vd_disc_add_track(d, &t, NULL));
+		CHECK_UINT(d->tracks[i].pregap, rows[i].want_pregap);
+		CHECK_UINT(d->tracks[i].control, VD_CONTROL_DATA);
+	}
+	ASSERT_INT(d->nsessions, 4);
+	CHECK_UINT(d->sessions[0].ntracks, 2);
+	CHECK_INT(d->sessions[0].leadout, 300);
+	CHECK_UINT(d->sessions[2].first_track, 3);
+	CHECK_UINT(vd_disc_size(d), 18850 * 2048);
+	for (size_t i = 0; i < VD_ARRAY_SIZE(where); i++) {
+		const struct vd_track *t = vd_disc_track_at(d, where[i].lba);
+
+		if (!CHECK_INT(t ? t->number : 0, where[i].track) ||
+		    !CHECK_INT(vd_disc_session_at(d, where[i].lba), where[i].session))
+			CHECK_FAIL("LBA %d", where[i].lba);
+	}
+	CHECK(vd_disc_track(d, 5) == &d->tracks[3]);
+	CHECK(!vd_disc_track(d, 3));
+	CHECK_OK(vd_disc_set_session_type(d, 2, VD_SESSION_CDI, NULL));
+	CHECK_ERRNO(vd_disc_set_session_type(d, 5, VD_SESSION_CDI, NULL), -EINVAL);
+	CHECK_ERRNO(vd_disc_set_session_type(d, 1, (enum vd_session_type)5, NULL), -EINVAL);
+}
+
+static void test_attributes(void)
+{
+	_cleanup_disc_ struct vd_disc *d = NULL;
+	static const char *const wrong[] = { "", "123456789012", "12345678901234",
+					     "123456789012x" };
+	uint8_t packs[36] = { 0x80 }, big[2049] = { 1 };
+
+	ASSERT_OK(vd_disc_new(&d));
+	for (size_t i = 0; i < VD_ARRAY_SIZE(wrong); i++)
+		CHECK_ERRNO(vd_disc_set_mcn(d, wrong[i], NULL), -EINVAL);
+	CHECK_STR(d->mcn, "");
+	CHECK_OK(vd_disc_set_mcn(d, "1234567890123", NULL));
+	CHECK_STR(d->mcn, "1234567890123");
+
+	CHECK_ERRNO(vd_disc_set_cdtext(d, 1, packs, 2, NULL), -EINVAL);
+	ASSERT_OK(vd_disc_add_track(d, &good_track, NULL));
+	CHECK_ERRNO(vd_disc_set_cdtext(d, 0, packs, 2, NULL), -EINVAL);
+	CHECK_ERRNO(vd_disc_set_cdtext(d, 1, packs, 2049, NULL), -EINVAL);
+	CHECK_OK(vd_disc_set_cdtext(d, 1, packs, 1, NULL));
+	CHECK_OK(vd_disc_set_cdtext(d, 1, packs, 2, NULL));
+	CHECK_UINT(d->sessions[0].ncdtext, 2);
+	CHECK_MEM(d->sessions[0].cdtext, packs, 36);
+
+	CHECK_ERRNO(vd_disc_add_structure(d, 0, 0, 0, big, 2049, NULL), -EINVAL);
+	for (uint8_t i = 0; i < 3; i++)
+		CHECK_OK(vd_disc_add_structure(d, i, 1, 2, big, 100, NULL));
+	CHECK_OK(vd_disc_add_structure(d, 1, 1, 2, big, 2048, NULL));
+	ASSERT_UINT(d->nstructures, 3);
+	CHECK_UINT(d->structures[1].len, 2048);
+	CHECK_MEM(d->structures[1].data, big, 2048);
+}
+
+static void test_media(void)
+{
+	static const struct {
+		uint32_t sectors;
+		enum vd_media media;
+	} rows[] = {
+		{ 1, VD_MEDIA_CD_ROM },	      { 449849, VD_MEDIA_CD_ROM },
+		{ 449850, VD_MEDIA_DVD_ROM }, { 4173824, VD_MEDIA_DVD_ROM },
+		{ 4173825, VD_MEDIA_BD_ROM },
+	};
+
+	for (size_t i = 0; i < VD_ARRAY_SIZE(rows); i++) {
+		_cleanup_disc_ struct vd_disc *d = NULL;
+		struct vd_track t = { .number = 1, .session = 1, .length = rows[i].sectors };
+
+		ASSERT_OK(vd_disc_new(&d));
+		ASSERT_OK(vd_disc_add_track(d, &t, NULL));
+		CHECK_INT((int)vd_disc_media(d), (int)rows[i].media);
+		CHECK(vd_media_is_cd(vd_disc_media(d)) == (rows[i].media == VD_MEDIA_CD_ROM));
+		d->media = VD_MEDIA_CD_RW;
+		CHECK_INT((int)vd_disc_media(d), VD_MEDIA_CD_RW);
+	}
 }
 
 static void test_store_errors(void)
@@ -442,7 +667,12 @@ static const struct check_test tests[] = {
 	{ "map", test_map },
 	{ "map_no_file", test_map_no_file },
 	{ "wrong_tracks", test_wrong_tracks },
+	{ "wrong_extents", test_wrong_extents },
+	{ "wrong_stored_track", test_wrong_stored_track },
+	{ "indices", test_indices },
 	{ "sessions", test_sessions },
+	{ "attributes", test_attributes },
+	{ "media", test_media },
 	{ "store_errors", test_store_errors },
 	{ "close_closes_stores", test_close_closes_stores },
 	{ "threads", test_threads },

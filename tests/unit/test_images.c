@@ -173,7 +173,7 @@ static void test_raw(void)
 		CHECK(o.format == &vd_image_raw);
 		CHECK_STR(o.format->name, "raw");
 		ASSERT_UINT(d->ntracks, 1);
-		CHECK_INT((int)d->tracks[0].layout, (int)raw_kinds[i].layout);
+		CHECK_INT((int)d->extents[0].layout, (int)raw_kinds[i].layout);
 		CHECK_INT((int)d->tracks[0].mode, (int)raw_kinds[i].mode);
 		check_holds(d, user, SECTORS * 2048);
 	}

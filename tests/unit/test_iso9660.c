@@ -28,16 +28,12 @@ struct bench {
 static struct vd_disc *make_disc(const uint8_t *image, size_t size)
 {
 	struct mem_store *m = mem_store_new(image, size);
-	struct vd_track t = { .number = 1,
-			      .session = 1,
-			      .layout = VD_LAYOUT_2048,
-			      .length = (uint32_t)(size / SECTOR),
-			      .store = &m->store };
+	struct vd_track t = { .number = 1, .session = 1, .length = (uint32_t)(size / SECTOR) };
 	struct vd_disc *d = NULL;
 
 	ASSERT_OK(vd_disc_new(&d));
 	ASSERT_OK(vd_disc_own_store(d, &m->store));
-	ASSERT_OK(vd_disc_add_track(d, &t, NULL));
+	ASSERT_OK(vd_disc_add_stored_track(d, &t, VD_LAYOUT_2048, &m->store, 0, NULL));
 	return d;
 }
 
@@ -1068,7 +1064,7 @@ static void test_no_session(void)
 static void test_disc_sessions(void)
 {
 	_cleanup_bench_ struct bench t = start();
-	struct vd_track track = { .layout = VD_LAYOUT_2048, .length = 100 };
+	struct vd_track track = { .length = 100 };
 	size_t size;
 	uint32_t lba[3];
 	uint8_t *image = three_sessions(0, 300, 700, &size, lba);
@@ -1082,9 +1078,8 @@ static void test_disc_sessions(void)
 	for (int i = 0; i < 3; i++) {
 		track.number = track.session = i + 1;
 		track.start = (int32_t)lba[i];
-		track.store = &m->store;
-		track.store_offset = (uint64_t)lba[i] * SECTOR;
-		ASSERT_OK(vd_disc_add_track(t.disc, &track, &t.err));
+		ASSERT_OK(vd_disc_add_stored_track(t.disc, &track, VD_LAYOUT_2048, &m->store,
+						   (uint64_t)lba[i] * SECTOR, &t.err));
 	}
 	open_with(&t, "");
 	CHECK_INT(t.fs->session, 3);
@@ -1099,7 +1094,7 @@ static void test_disc_sessions(void)
 static void test_second_track(void)
 {
 	_cleanup_bench_ struct bench t = start();
-	struct vd_track track = { .session = 1, .layout = VD_LAYOUT_2048, .length = 50 };
+	struct vd_track track = { .session = 1, .length = 50 };
 	struct mem_store *m;
 
 	t.b->base = 50;
@@ -1107,14 +1102,13 @@ static void test_second_track(void)
 	isob_finish(t.b);
 	m = mem_store_new(NULL, 100 * SECTOR);
 	memcpy(m->data + 50 * SECTOR, t.b->image, t.b->size);
-	track.store = &m->store;
 	ASSERT_OK(vd_disc_new(&t.disc));
 	ASSERT_OK(vd_disc_own_store(t.disc, &m->store));
 	for (int i = 0; i < 2; i++) {
 		track.number = i + 1;
 		track.start = i * 50;
-		track.store_offset = (uint64_t)i * 50 * SECTOR;
-		ASSERT_OK(vd_disc_add_track(t.disc, &track, &t.err));
+		ASSERT_OK(vd_disc_add_stored_track(t.disc, &track, VD_LAYOUT_2048, &m->store,
+						   (uint64_t)i * 50 * SECTOR, &t.err));
 	}
 	CHECK_INT(vd_iso_probe(t.disc), 100);
 	open_with(&t, "");

@@ -385,7 +385,7 @@ static void run_child(const struct change *c, bool nojoliet)
 	static const struct vd_fs_options defaults;
 	struct vd_fs_options o = defaults;
 	struct walk w = { .change = c };
-	struct vd_track t = { .number = 1, .session = 1, .layout = VD_LAYOUT_2048 };
+	struct vd_track t = { .number = 1, .session = 1 };
 	struct mem_store *m = mem_store_new(c->image, (uint64_t)c->sectors * SECTOR);
 	struct vd_error err = { .text = "" };
 	struct vd_disc *d;
@@ -394,11 +394,10 @@ static void run_child(const struct change *c, bool nojoliet)
 	o.nojoliet = nojoliet;
 	m->fail_from = c->fail_from;
 	m->fail_code = -EIO;
-	t.store = &m->store;
 	t.length = c->sectors;
 	if (vd_disc_new(&d) || vd_disc_own_store(d, &m->store))
 		fail("out of memory");
-	r = c->sectors ? vd_disc_add_track(d, &t, NULL) : 0;
+	r = c->sectors ? vd_disc_add_stored_track(d, &t, VD_LAYOUT_2048, &m->store, 0, NULL) : 0;
 	if (!r)
 		r = vd_fs_open(d, &o, &w.fs, &err);
 	if (r) {

@@ -162,6 +162,14 @@ static void json_sessions(struct json *j, const struct report *r)
 	json_end(j, ']');
 }
 
+/* Bytes of its sectors as they are stored; 0 when none is. */
+static uint32_t sector_size(const struct vd_disc *d, const struct vd_track *t)
+{
+	const struct vd_extent *x = vd_disc_track_extent(d, t);
+
+	return x ? x->stride : 0;
+}
+
 static void json_tracks(struct json *j, const struct report *r)
 {
 	json_begin(j, "tracks", '[');
@@ -172,7 +180,7 @@ static void json_tracks(struct json *j, const struct report *r)
 		json_number(j, "track", (uint64_t)t->number);
 		json_number(j, "session", (uint64_t)t->session);
 		json_string(j, "mode", mode_name(t->mode));
-		json_number(j, "sector", vd_layout_size(t->layout));
+		json_number(j, "sector", sector_size(r->disc, t));
 		json_number(j, "start", (uint64_t)t->start);
 		json_number(j, "length", t->length);
 		json_end(j, '}');
@@ -320,7 +328,7 @@ static void print_tracks(const struct report *r)
 				    *session = format("%d", k->session),
 				    *start = format("%d", k->start),
 				    *length = format("%u", k->length),
-				    *size = format("%u", vd_layout_size(k->layout));
+				    *size = format("%u", sector_size(r->disc, k));
 
 		ADD_LINE(t, number, session, mode_name(k->mode), start, length, size);
 	}
