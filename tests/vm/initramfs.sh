@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# initramfs.sh MANIFEST KERNEL-DIRECTORY OUTPUT: a guest's root, from this machine's packages and a kernel's modules, as
-# an uncompressed cpio archive (an emulated processor would take longer to unpack it than QEMU does to load it). The
-# manifest is described in vm.sh.
+# initramfs.sh MANIFEST KERNEL-DIRECTORY OUTPUT [MODULES]: a guest's root, from this machine's packages, a kernel's modules and
+# those in a directory, as an uncompressed cpio archive (an emulated processor would take longer to unpack it than QEMU does
+# to load it). The manifest is described in vm.sh.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
-manifest=$1 kernel=$2 output=$3
+manifest=$1 kernel=$2 output=$3 extra=${4:-}
 here=$(cd "$(dirname "$0")" && pwd)
 release=$(<"$kernel/release")
 # All programs of these; busybox stands in for the rest of a system.
@@ -44,13 +44,14 @@ ln -s vm/busybox "$root/init"
 for package in "${packages[@]}"; do
 	while read -r file; do [[ -f $file ]] && wanted+=("$file"); done < <(dpkg -L "$package" | grep -E '^(/usr)?/s?bin/.')
 done
-modules=(fuse loop)
+modules=(fuse loop) loadable=() ours=()
 while IFS=$'\t' read -r -a line; do
 	case ${line[0]:-} in
 	program) wanted+=("${line[3]}") ;;
 	file) wanted+=("${line[1]}") ;;
 	tool) wanted+=("$(command -v "${line[1]}")") || die "there is no ${line[1]}" ;;
 	module) modules+=("${line[1]}") ;;
+	loadable) loadable+=("${line[1]}") ;;
 	'' | '#'*) ;;
 	*) die "$manifest: what is '${line[0]}'?" ;;
 	esac
@@ -67,14 +68,22 @@ chmod 4755 "$root"/usr/bin/{fusermount3,mount,umount}
 ln -sf dash "$root/usr/bin/sh"
 
 # Modules, with what they need. Those that are named are loaded, others of the folder come on demand.
-for module in "${modules[@]}"; do
+mkdir -p "$root/usr/lib/modules/$release/updates"
+if [[ -n $extra ]]; then
+	for file in "$extra"/*.ko; do
+		cp "$file" "$root/usr/lib/modules/$release/updates/"
+		ours+=("$(basename "$file" .ko)")
+		mapfile -t -O ${#loadable[@]} loadable < <(modinfo -F depends "$file" | tr ',' '\n' | grep .)
+	done
+fi
+for module in "${modules[@]}" "${loadable[@]}"; do
+	[[ " ${ours[*]} " == *" $module "* ]] && continue
 	modprobe -d "$kernel" -S "$release" --show-depends "$module" || die "$release has no module $module"
 done | awk '$1 == "insmod" { print $2 }' | sort -u | while read -r file; do
 	target=$root/usr/${file#"$kernel"/}
 	mkdir -p "${target%/*}"
 	cp "$file" "$target"
 done
-mkdir -p "$root/usr/lib/modules/$release"
 cp "$kernel/lib/modules/$release"/modules.{builtin,builtin.modinfo,order} "$root/usr/lib/modules/$release/"
 depmod -b "$root" "$release"
 printf '%s\n' "${modules[@]}" >"$root/vm/modules"

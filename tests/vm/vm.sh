@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Test programs in a guest: QEMU without KVM, 2 processors, 1 GiB, one of Debian's kernels, a root made by initramfs.sh.
+# Test programs in a guest: QEMU without KVM, 2 processors, 1 GiB, one of kernel.sh's kernels, a root made by initramfs.sh.
 #
 #   vm.sh fetch SERIES                 gets the kernel, see kernel.sh
-#   vm.sh boot SERIES MANIFEST OUT     boots, runs every program of the manifest; fails only when the guest did not start
+#   vm.sh module SERIES SOURCES DIR    builds the modules of a folder of sources into DIR; a warning is an error
+#   vm.sh boot SERIES MANIFEST OUT [DIR]
+#                                      boots, runs every program of the manifest; fails only when the guest did not start.
+#                                      The modules in DIR are among the guest's, for modprobe
 #   vm.sh show OUT NAME                what one program printed, and whether it was right; its status is the program's
 #   vm.sh end OUT                      did the guest end by itself, with nothing in its kernel's log that must not be there?
 #
@@ -17,6 +20,7 @@
 #   file PATH                          a file that they need; with its libraries
 #   tool NAME                          one from PATH, beyond the usual ones
 #   module NAME                        is loaded beforehand, beyond fuse and loop
+#   loadable NAME                      a module that modprobe finds
 #
 # In OUT: results (what guest.sh reports), console (the kernel's log), dir (the lines of each), log of QEMU.
 # VDRIVE_VM_START is how many seconds a guest has to start (180), VDRIVE_VM_GRACE what it has for each program beyond the
@@ -32,7 +36,8 @@ grace_seconds=${VDRIVE_VM_GRACE:-60}
 # What a kernel's complaint looks like. Lines that match one of the benign are none; each needs its reason. So far
 # neither kernel says anything of the kind by itself.
 complaint='WARNING:|\bBUG\b|Oops|general protection fault|Kernel panic|Call Trace:|INFO: task .* blocked|self-detected stall'
-complaint+='|detected stalls|INFO: possible |INFO: inconsistent |KASAN|UBSAN|kmemleak|bad page|refcount_t:'
+complaint+='|detected stalls|INFO: possible |INFO: inconsistent |KASAN|UBSAN|bad page|refcount_t:'
+complaint+='|kmemleak: [0-9]+ new|kmemleak: .*(disabled|not enough)|turning off the locking correctness validator'
 complaint+='|I/O error|EXT4-fs error|XFS .*[Cc]orruption'
 benign=()
 # /proc/sys/kernel/tainted: bad page, died, warned, soft lockup.
@@ -106,20 +111,47 @@ wait_for_guest() {
 	wait "$qemu"
 }
 
+# Nobody replaces the kernel while this shell has descriptor 9.
+share() {
+	exec 9<"$cache/kernel-$1/lock"
+	flock -s 9
+}
+
+module() {
+	local series=$1 sources=$2 out=$3 dir log=$3.log arch=()
+
+	dir=$("$here/kernel.sh" "$series") || { echo "FAIL kernel"; sum 0 1; }
+	share "$series"
+	[[ $series != *-um ]] || arch=(ARCH=um)
+	rm -rf "$out" "$out.build"
+	mkdir -p "$out.build"
+	cp "$sources"/{*.[ch],Kbuild,Makefile} "$out.build/"
+	# The compiler of Debian 12 is the one that it builds its kernels with, whatever make finds its version to be.
+	if ! make -C "$dir/build" "${arch[@]}" M="$out.build" KCFLAGS=-Werror -j 2 modules >"$log" 2>&1 ||
+		grep -iE 'warning' "$log" | grep -v 'compiler differs' | grep -q .; then
+		cat "$log"
+		echo "FAIL built"
+		sum 0 1
+	fi
+	mkdir "$out"
+	cp "$out.build"/*.ko "$out/"
+	rm -rf "$out.build"
+	echo "ok built"
+	sum 1 0
+}
+
 boot() {
-	local series=$1 manifest=$2 out=$3 dir release status=0
+	local series=$1 manifest=$2 out=$3 extra=${4:-} dir release status=0
 
 	rm -rf "$out"
 	mkdir -p "$out"
 	: >"$out/results"
 	dir=$("$here/kernel.sh" "$series") || { echo "FAIL boot"; sum 0 1; }
-	# Shared: nobody replaces the kernel meanwhile.
-	exec 9<"$cache/lock"
-	flock -s 9
+	share "$series"
 	release=$(<"$dir/release")
 	cp "$manifest" "$out/manifest"
 	cp "$dir/vmlinuz" "$out/vmlinuz"
-	"$here/initramfs.sh" "$manifest" "$dir" "$out/initramfs" || { echo "FAIL boot"; sum 0 1; }
+	"$here/initramfs.sh" "$manifest" "$dir" "$out/initramfs" "$extra" || { echo "FAIL boot"; sum 0 1; }
 	exec 9<&-
 
 	trap stop_qemu EXIT
@@ -129,7 +161,7 @@ boot() {
 	setpriv --pdeathsig KILL qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1G \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$out/vmlinuz" -initrd "$out/initramfs" \
-		-append "console=ttyS0 panic=-1 oops=panic mitigations=off VDRIVE_VM_SERIES=$series watchdog_thresh=40 rcupdate.rcu_cpu_stall_timeout=80" \
+		-append "console=ttyS0 panic=-1 oops=panic mitigations=off VDRIVE_VM_SERIES=$series ${VDRIVE_SOAK:+VDRIVE_SOAK=$VDRIVE_SOAK} watchdog_thresh=40 rcupdate.rcu_cpu_stall_timeout=80" \
 		-chardev "file,id=console,path=$out/console" -serial chardev:console \
 		-chardev "file,id=results,path=$out/results" -serial chardev:results \
 		</dev/null >"$out/log" 2>&1 &
@@ -232,7 +264,7 @@ end() {
 }
 
 case ${1:-} in
-fetch | boot | show | end)
+fetch | module | boot | show | end)
 	command=$1
 	shift
 	"$command" "$@"
