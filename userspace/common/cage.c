@@ -224,8 +224,8 @@ int vd_cage_enter(enum vd_cage_profile profile, struct vd_error *err)
 	/* Not to be traced by another process of its user; no core with a stranger's data in it. */
 	if (prctl(PR_SET_DUMPABLE, 0) || setrlimit(RLIMIT_CORE, &zero))
 		return vd_error_errno(err, -errno, "the cage");
-	/* A reader that is busy with an endless image would not notice the end of its keeper. */
-	if (profile != VD_CAGE_INFO && prctl(PR_SET_PDEATHSIG, SIGKILL))
+	/* Who is busy with an endless image would not notice the end of the process that waits for it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
 		return vd_error_errno(err, -errno, "the cage");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return vd_error_errno(err, -errno, "the cage: no_new_privs");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * vdrive info: opens the image as the user, locks itself up, and only then looks at a byte of it. Whatever an image does to the
+ * vdrive info: opens the image as the user; a child of it in the cage looks at the image and prints. Whatever an image does to the
  * parsers, it does in there.
  */
 #include "userspace/vdrive/vdrive.h"
@@ -13,7 +13,7 @@
 
 #include "fs/iso9660/iso9660.h"
 #include "images/image.h"
-#include "userspace/common/cage.h"
+#include "userspace/vdrive/caged.h"
 #include "util/size.h"
 
 static const char usage[] = "\nUsage:\n"
@@ -37,13 +37,6 @@ struct report {
 	struct vd_iso_info *iso;
 	uint64_t size; /* of the file */
 };
-
-/* What a sheet names lies outside the cage. */
-static int refuse_open(struct vd_opener *o, const char *name, struct vd_error *err)
-{
-	(void)o;
-	return vd_error_set(err, -EPERM, "%s: info reads one file only", name);
-}
 
 static const char *platform_name(uint8_t platform)
 {
@@ -403,22 +396,25 @@ static void fail(const struct report *r, int code, struct vd_error *err, int *st
 	*status = EX_FAILED;
 }
 
+struct request {
+	struct opened *image;
+	struct vd_fs_options options;
+	bool as_json;
+};
+
 /* In the cage. What can be told is told even if something failed; the status says that something did. */
-static int tell(const char *path, struct opened *image, const struct vd_fs_options *options,
-		bool as_json)
+static int tell(struct caged *caged, void *arg)
 {
-	struct vd_opener opener = { .open = refuse_open };
-	struct report r = { .path = path, .size = image->size };
+	const struct request *q = arg;
+	const struct vd_fs_options *options = &q->options;
+	struct report r = { .path = q->image->given, .size = q->image->size };
 	struct json j = { .f = stdout };
 	struct vd_error err = { "" };
 	int code, status = 0;
 
-	code = vd_image_open(&opener, VD_TAKE_FD(image->fd), strrchr(image->path, '/') + 1, &r.disc,
-			     &r.format, &err);
-	if (code) {
-		fail(&r, code, &err, &status);
-		return status;
-	}
+	r.disc = caged_open_disc(caged, q->image, &r.format);
+	if (!r.disc)
+		return EX_FAILED;
 	code = vd_fs_open(r.disc, options, &r.fs, &err);
 	if (code) {
 		r.fs = NULL;
@@ -433,7 +429,7 @@ static int tell(const char *path, struct opened *image, const struct vd_fs_optio
 			r.iso = NULL;
 		}
 	}
-	if (as_json)
+	if (q->as_json)
 		print_json(&j, &r);
 	else
 		print_text(&r);
@@ -452,19 +448,19 @@ int cmd_info(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	_cleanup_opened_ struct opened image = OPENED_NONE;
-	struct vd_fs_options options = { 0 };
+	struct request q = { .image = &image };
+	const struct caged_job job = { .image = &image, .arg = &q, .run = tell };
 	struct vd_error err = { "" };
-	bool as_json = false;
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, "o:Jh", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'o':
-			if (fs_options_add(&options, optarg, &err))
+			if (fs_options_add(&q.options, optarg, &err))
 				return wrong_usage(EX_WRONG_USAGE, "%s", err.text);
 			break;
 		case 'J':
-			as_json = true;
+			q.as_json = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -478,10 +474,10 @@ int cmd_info(int argc, char **argv)
 				   optind == argc ? "an image is needed" : "too many arguments");
 	r = image_open(argv[optind], false, &image, &err);
 	if (!r)
-		r = vd_cage_enter(VD_CAGE_INFO, &err);
-	if (r) {
+		r = caged_run(&job, &err);
+	if (r < 0) {
 		complain_error(r, &err, argv[optind]);
 		return EX_FAILED;
 	}
-	return tell(argv[optind], &image, &options, as_json);
+	return r;
 }

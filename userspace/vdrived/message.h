@@ -27,6 +27,8 @@ enum vd_message_type {
 	VD_MSG_ENDED,
 	VD_MSG_ATTRIBUTE,
 	VD_MSG_PONG,
+	VD_MSG_OUTPUT, /* these two: a child of the command, userspace/vdrive/caged.h */
+	VD_MSG_PROGRESS,
 };
 
 /* The two ways in which FUSE shows a drive. */
