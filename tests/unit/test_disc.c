@@ -337,6 +337,7 @@ static void test_wrong_extents(void)
 	struct mem_store *m = mem_store_new(NULL, 10 * 2352), *alien = mem_store_new(NULL, 99999);
 	struct mem_store *sub = mem_store_new(NULL, 10 * 96);
 	struct vd_track audio = TRACK(t_.mode = VD_TRACK_AUDIO);
+	struct vd_store *other = &alien->store, *subs = &sub->store;
 	struct vd_extent x;
 #define EXTENT(...)                                                                                \
 	({                                                                                         \
@@ -347,6 +348,7 @@ static void test_wrong_extents(void)
 		x_;                                                                                \
 	})
 	const struct {
+		struct vd_store *other = &alien->store, *subs = &sub->store;
 		struct vd_extent x;
 		const char *words;
 	} rows[] = {
@@ -361,21 +363,20 @@ static void test_wrong_extents(void)
 		  "track 2: no such sectors in a track of its" },
 		{ EXTENT(x_.layout = VD_LAYOUT_2336), "no such sectors" },
 		{ EXTENT(x_.lba = 110, x_.layout = VD_LAYOUT_2048), "track 3: no such sectors" },
-		{ EXTENT(x_.store = &alien->store), "its file is not the disc's" },
-		{ EXTENT(x_.sub = VD_SUB_RAW, x_.sub_store = &alien->store), "not the disc's" },
+		{ EXTENT(x_.store = other), "its file is not the disc's" },
+		{ EXTENT(x_.sub = VD_SUB_RAW, x_.sub_store = other), "not the disc's" },
 		{ EXTENT(x_.sub = (enum vd_sub_form)9), "no such subchannel" },
 		{ EXTENT(x_.sub = VD_SUB_RAW), "2352 bytes a sector cannot be" },
 		{ EXTENT(x_.stride = 2351), "2351 bytes a sector" },
 		{ EXTENT(x_.stride = UINT32_MAX), "bytes a sector" },
-		{ EXTENT(x_.sub = VD_SUB_PLANAR, x_.sub_store = &sub->store, x_.sub_stride = 95),
+		{ EXTENT(x_.sub = VD_SUB_PLANAR, x_.sub_store = subs, x_.sub_stride = 95),
 		  "cannot be" },
 		{ EXTENT(x_.offset = 5 * 2352 + 1), "track 2 ends beyond its file" },
 		{ EXTENT(x_.offset = UINT64_MAX), "beyond its file" },
 		{ EXTENT(x_.offset = 10 * 2352 + 1), "beyond its file" },
 		{ EXTENT(x_.limit = 5 * 2352 - 1), "beyond its file" },
 		{ EXTENT(x_.stride = 65536), "beyond its file" },
-		{ EXTENT(x_.sub = VD_SUB_PLANAR, x_.sub_store = &sub->store,
-			 x_.sub_offset = 5 * 96 + 1),
+		{ EXTENT(x_.sub = VD_SUB_PLANAR, x_.sub_store = subs, x_.sub_offset = 5 * 96 + 1),
 		  "its subchannel ends beyond its file" },
 		/* Sound may end inside its last sector, not before it. */
 		{ EXTENT(x_.lba = 110, x_.limit = 4 * 2352), "track 3 ends beyond its file" },

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "disc/discid.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/endian.h"
+
+static uint32_t digits_of(uint32_t n)
+{
+	uint32_t sum = 0;
+
+	for (; n; n /= 10)
+		sum += n % 10;
+	return sum;
+}
+
+/* Whole seconds from 00:00:00 on. */
+static uint32_t seconds(int64_t lba)
+{
+	return (uint32_t)((lba - VD_LBA_FIRST) / 75);
+}
+
+uint32_t vd_discid_freedb(const struct vd_disc *d)
+{
+	uint32_t sum = 0, length;
+
+	if (!d->ntracks)
+		return 0;
+	for (size_t i = 0; i < d->ntracks; i++)
+		sum += digits_of(seconds(d->tracks[i].start));
+	length = seconds(vd_track_end(&d->tracks[d->ntracks - 1])) - seconds(d->tracks[0].start);
+	return sum % 255 << 24 | (length & 0xffff) << 8 | (uint32_t)d->ntracks;
+}
+
+/* SHA-1 (FIPS 180-4) of @len bytes; room for the padding lies behind them. */
+static uint32_t rotate(uint32_t x, int n)
+{
+	return x << n | x >> (32 - n);
+}
+
+static void sha1_block(uint32_t h[5], const uint8_t *p)
+{
+	static const uint32_t k[4] = { 0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6 };
+	uint32_t w[80], a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
+
+	for (int i = 0; i < 16; i++)
+		w[i] = vd_get_be32(p + 4 * i);
+	for (int i = 16; i < 80; i++)
+		w[i] = rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
+	for (int i = 0; i < 80; i++) {
+		uint32_t f = i < 20		 ? (b & c) | (~b & d)
+			     : i >= 40 && i < 60 ? (b & c) | (b & d) | (c & d)
+						 : b ^ c ^ d;
+		uint32_t t = rotate(a, 5) + f + e + k[i / 20] + w[i];
+
+		e = d;
+		d = c;
+		c = rotate(b, 30);
+		b = a;
+		a = t;
+	}
+	h[0] += a;
+	h[1] += b;
+	h[2] += c;
+	h[3] += d;
+	h[4] += e;
+}
+
+#define TEXT (4 + 8 * 100) /* what the hash is of */
+
+static void sha1(const char text[TEXT], uint8_t out[20])
+{
+	uint32_t h[5] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0 };
+	uint8_t padded[(TEXT + 9 + 63) / 64 * 64] = { 0 };
+
+	memcpy(padded, text, TEXT);
+	padded[TEXT] = 0x80;
+	vd_put_be32(padded + sizeof(padded) - 4, TEXT * 8);
+	for (size_t i = 0; i < sizeof(padded); i += 64)
+		sha1_block(h, padded + i);
+	for (int i = 0; i < 5; i++)
+		vd_put_be32(out + 4 * i, h[i]);
+}
+
+/* Base64 with '.', '_' and '-' where it has '+', '/' and '=': 20 bytes become 28 characters. */
+static void put_base64(const uint8_t hash[20], char *id)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
+	uint8_t in[21] = { 0 };
+
+	memcpy(in, hash, 20);
+	for (int i = 0; i < 7; i++) {
+		uint32_t bits =
+			(uint32_t)in[3 * i] << 16 | (uint32_t)in[3 * i + 1] << 8 | in[3 * i + 2];
+
+		for (int k = 0; k < 4; k++)
+			*id++ = digits[bits >> (18 - 6 * k) & 0x3f];
+	}
+	id[-1] = '-';
+	*id = '\0';
+}
+
+int vd_discid_musicbrainz(const struct vd_disc *d, char id[VD_MUSICBRAINZ_LEN + 1], char *toc,
+			  size_t len)
+{
+	const struct vd_session *s = d->sessions;
+	const struct vd_track *first, *last = NULL;
+	int64_t leadout;
+	uint32_t place[100] = { 0 };
+	char text[TEXT + 1];
+	uint8_t hash[20];
+	size_t n = 0;
+
+	for (size_t i = 0; d->nsessions && i < s->ntracks; i++)
+		if (d->tracks[i].mode == VD_TRACK_AUDIO)
+			last = &d->tracks[i];
+	if (!last)
+		return -ENODATA;
+	first = d->tracks;
+	leadout = s->leadout;
+	/* Data behind the music in the same session: as if it were in the next one. */
+	if (last != &d->tracks[s->ntracks - 1])
+		leadout = (int64_t)last[1].start - VD_SESSION_GAP_FIRST;
+	place[0] = (uint32_t)(leadout - VD_LBA_FIRST);
+	for (const struct vd_track *t = first; t <= last; t++)
+		place[t->number] = (uint32_t)(t->start - VD_LBA_FIRST);
+	n = (size_t)snprintf(text, sizeof(text), "%02X%02X", (unsigned int)first->number,
+			     (unsigned int)last->number);
+	for (int i = 0; i < 100; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%08X", place[i]);
+	sha1(text, hash);
+	put_base64(hash, id);
+
+	if (!toc || !len)
+		return 0;
+	n = (size_t)snprintf(toc, len, "%d %d %u", first->number, last->number, place[0]);
+	for (const struct vd_track *t = first; t <= last && n < len; t++)
+		n += (size_t)snprintf(toc + n, len - n, " %u", place[t->number]);
+	return 0;
+}
