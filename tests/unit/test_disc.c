@@ -336,8 +336,8 @@ static void test_wrong_extents(void)
 	_cleanup_disc_ struct vd_disc *d = NULL;
 	struct mem_store *m = mem_store_new(NULL, 10 * 2352), *alien = mem_store_new(NULL, 99999);
 	struct mem_store *sub = mem_store_new(NULL, 10 * 96);
-	struct vd_track audio = TRACK(t_.mode = VD_TRACK_AUDIO);
 	struct vd_store *other = &alien->store, *subs = &sub->store;
+	struct vd_track audio = TRACK(t_.mode = VD_TRACK_AUDIO);
 	struct vd_extent x;
 #define EXTENT(...)                                                                                \
 	({                                                                                         \
@@ -348,7 +348,6 @@ static void test_wrong_extents(void)
 		x_;                                                                                \
 	})
 	const struct {
-		struct vd_store *other = &alien->store, *subs = &sub->store;
 		struct vd_extent x;
 		const char *words;
 	} rows[] = {
