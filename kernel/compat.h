@@ -11,6 +11,10 @@
 #include <linux/version.h>
 #include <linux/zsmalloc.h>
 
+#ifdef CONFIG_PREEMPT_RT
+#error "A slot is locked by a bit spin lock, under which zsmalloc's locks sleep with PREEMPT_RT"
+#endif
+
 /* rw_page went in 6.3; from 6.11 on a flag of the queue tells swap that it is served at once. */
 #define MD_HAVE_RW_PAGE (LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0))
 
@@ -73,8 +77,10 @@ static inline struct gendisk *md_compat_alloc_disk(unsigned int block)
 /* Attributes of a class */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 #define MD_CLASS_ARGS const struct class *class, const struct class_attribute *attr
+#define MD_CLASS_OWNER
 #else
 #define MD_CLASS_ARGS struct class *class, struct class_attribute *attr
+#define MD_CLASS_OWNER .owner = THIS_MODULE,
 #endif
 
 /* Accounting of one page by rw_page: the sectors are named at the end now, but then there is no rw_page. */

@@ -73,8 +73,7 @@
  *   a bucket of dedup's; backing's bitmap; the reserve's; a list of density's
  *   zsmalloc's own
  *
- * Workers run with PF_MEMALLOC_NOIO (md_noio_save): what they allocate must not wait for swap, which is us.
- * Anything that may wait for the reserve has its own WQ_MEM_RECLAIM queue: of one whose rescuer alone is left, the
+ * Workers run between md_worker_begin() and md_worker_end(): what they allocate must not wait for swap, which is us. Anything that may wait for the reserve has its own WQ_MEM_RECLAIM queue: of one whose rescuer alone is left, the
  * work that frees the reserve would never come to run.
  */
 #ifndef MEMDRIVE_H
@@ -87,6 +86,7 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/rwsem.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -179,7 +179,7 @@ enum md_stat {
 	MD_STAT_BD_COUNT,      /* backing.c: blocks in use */
 	MD_STAT_BD_READS,      /* spill.c: blocks read */
 	MD_STAT_BD_WRITES,     /* spill.c: blocks written */
-	MD_STAT_SPILLED,       /* pages that are on the backing store */
+	MD_STAT_SPILLED,       /* slots at BACKING */
 	MD_STATS,
 };
 
@@ -199,12 +199,14 @@ struct md_pool {
 	struct list_head reserve; /* free pages, by page->lru */
 	unsigned int reserve_free, reserve_all;
 	wait_queue_head_t room; /* deferred writes wait here */
+	atomic_t room_seq;	/* told apart: something happened since */
 };
 
 struct md_device {
 	struct gendisk *disk;
 	int id;
-	bool claim; /* under disk->open_mutex: being reset or removed, so not to be opened */
+	/* Under disk->open_mutex: being reset, or removed, so not to be opened. */
+	bool claim, removed;
 	/*
 	 * Writers of settings and whoever makes and ends the device hold it for writing. Below it, from slots to write_wq:
 	 * there while slots != NULL.
@@ -346,6 +348,8 @@ static inline u32 md_slot_index(const struct md_device *d, const struct md_slot 
 
 /* pool.c. Handles are never 0. */
 
+/* Of a new device; then what the reserve needs is there. The other two are of one that gets a size and loses it. */
+void md_pool_setup(struct md_device *d);
 int md_pool_init(struct md_device *d);
 void md_pool_exit(struct md_device *d);
 
@@ -369,8 +373,8 @@ void md_pool_free(struct md_device *d, unsigned long handle);
 unsigned long md_pool_pages(struct md_device *d); /* that it holds */
 bool md_pool_full(struct md_device *d);		  /* at the limit, or above */
 
-/* Objects of this many bytes and more take a whole page of the pool. */
-unsigned int md_pool_huge(struct md_device *d);
+unsigned long md_pool_compact(struct md_device *d);   /* pages that it freed */
+unsigned long md_pool_compacted(struct md_device *d); /* in all */
 
 /*
  * The reserve: @pages pages that are there beforehand. backing.c asks for it at attach (may sleep; -ENOMEM leaves it as it
@@ -381,6 +385,8 @@ int md_reserve_resize(struct md_device *d, unsigned int pages);
 struct page *md_reserve_get(struct md_device *d);
 /* Under a spin lock too. Wakes deferred writes. */
 void md_reserve_put(struct md_device *d, struct page *page);
+
+u64 md_reserve_memory(struct md_device *d); /* bytes */
 
 /* Deferred writes try again: there is room, or there will never be (md_spill_usable() turned false). */
 void md_room(struct md_device *d);
@@ -410,22 +416,44 @@ void md_bio_write(struct bio *bio, struct bvec_iter iter, const void *buf);
 
 /* Makes slots, pool and the rest for @size bytes (a multiple of PAGE_SIZE); init_lock is held for writing. */
 int md_device_init(struct md_device *d, u64 size);
-/* The opposite: nobody has it open, no bio is under way. init_lock is held for writing. No-op when not ready. */
-void md_device_exit(struct md_device *d);
+/*
+ * Back to what md_add() made: no size, no backing store, settings as they are by default. Nobody has it open, no bio is
+ * under way, init_lock is held for writing.
+ */
+void md_device_reset(struct md_device *d);
+
+/* What writing `reset` does. -EBUSY: it is open, or being reset. */
+int md_claim_and_reset(struct md_device *d);
 
 int md_add(void);	   /* returns the number */
 int md_remove(int number); /* -ENODEV, -EBUSY */
 
+static inline unsigned int md_worker_begin(void)
+{
+	unsigned int old = current->flags;
+
+	/* As the loop driver's: writes to the backing store are not throttled for what others made dirty. */
+	current->flags |= PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE;
+	return old;
+}
+
+static inline void md_worker_end(unsigned int old)
+{
+	current_restore_flags(old, PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE);
+}
+
 /* sysfs.c */
 
 extern const struct attribute_group *md_disk_groups[]; /* sysfs.c's and those of the files below */
+/* A size as memparse() has it, the whole of @buf: "512M\n". */
+int md_parse_size(const char *buf, u64 *bytes);
 int md_control_init(void);
 void md_control_exit(void);
 
 /*
- * The other files, as the core calls them. *_init comes from md_device_init(), before there can be I/O, *_exit when all I/O
- * has ended, before the slots are freed by md_slot_free(), one after the other; so *_exit ends work, timers and workers, and
- * *_destroy, after the slots, frees the tables. Each group of attributes is defined where its matter is.
+ * The other files, as the core calls them. *_init comes from md_device_init(), before there can be I/O; *_exit when all I/O
+ * has ended: it ends work, timers and workers. Then the slots are freed, one by one, and *_destroy frees tables after
+ * that. Both may be called without init. Each group of attributes is defined where its matter is.
  */
 
 /*
@@ -446,6 +474,8 @@ void md_spill_exit(struct md_device *d);
 void md_spill_destroy(struct md_device *d);
 /* Is there a backing store that works and has room, or will have it by compacting? Cheap; any context. */
 bool md_spill_usable(struct md_device *d);
+/* d->pool.limit_pages has changed; init_lock is held for writing. */
+void md_spill_limit_changed(struct md_device *d);
 /* There is something to spill now. Cheap, any context, also when there is no backing store. */
 void md_spill_kick(struct md_device *d);
 /*

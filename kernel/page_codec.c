@@ -10,6 +10,7 @@
 #define compress_page(work, page, out, max)                                                        \
 	LZ4_compress_fast((page), (out), VD_PAGE_SIZE, (max), 1, (work))
 #define hash64(data, len) xxh64((data), (len), 0)
+#define fill_words(words, word, n) memset64((words), (word), (n))
 #else
 #include <errno.h>
 #include <lz4.h>
@@ -23,6 +24,12 @@ _Static_assert(VD_PAGE_WORK_SIZE >= sizeof(LZ4_stream_t), "LZ4 needs more scratc
 #define compress_page(work, page, out, max)                                                        \
 	LZ4_compress_fast_extState((work), (page), (out), VD_PAGE_SIZE, (max), 1)
 #define hash64(data, len) XXH64((data), (len), 0)
+
+static void fill_words(uint64_t *words, uint64_t word, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		words[i] = word;
+}
 #endif
 
 static uint32_t fold(uint64_t hash)
@@ -80,15 +87,12 @@ const void *vd_page_encode(const void *page, void *out, void *work, bool want_su
 
 int vd_page_decode(const struct vd_page_code *code, const void *data, void *page)
 {
-	uint64_t *words = page;
-
 	switch (code->kind) {
 	case VD_PAGE_NONE:
 		memset(page, 0, VD_PAGE_SIZE);
 		return 0;
 	case VD_PAGE_SAME:
-		for (unsigned int i = 0; i < VD_PAGE_SIZE / sizeof(*words); i++)
-			words[i] = code->fill;
+		fill_words(page, code->fill, VD_PAGE_SIZE / sizeof(uint64_t));
 		return 0;
 	case VD_PAGE_LZ4:
 		if (code->len > VD_PAGE_PACKED_MAX || !intact(code, data))
