@@ -25,6 +25,10 @@
 #define BATCH 28u
 #define CODES (VD_READ_EDC | VD_READ_ECC)
 
+/* Which ones of 100 sectors have a code in Q: not those at whole seconds, where tracks often begin and end. */
+#define MCN_TURN 31
+#define ISRC_TURN 81
+
 /* Where the parts of each kind are, in the order of the bits of VD_READ_*. */
 struct part {
 	uint16_t at, len;
@@ -246,7 +250,7 @@ static void leadin_q(const struct vd_disc *d, const struct vd_session *s, int64_
 }
 
 /*
- * Every hundredth sector has the MCN, and 50 later the ISRC, instead of its position: once in 100 successive ones
+ * Every hundredth sector has the MCN, and another one the ISRC, instead of its position: once in 100 successive ones
  * (ECMA-130, 22.3.3).
  */
 static void generate_q(const struct vd_disc *d, int64_t lba, uint8_t q[12])
@@ -262,11 +266,11 @@ static void generate_q(const struct vd_disc *d, int64_t lba, uint8_t q[12])
 		leadin_q(d, s, lba, q);
 		return;
 	}
-	if (turn == 49 && d->mcn[0])
+	if (turn == MCN_TURN && d->mcn[0])
 		vd_q_mcn(q, control, d->mcn, absolute);
 	else if (leadout)
 		vd_q_position(q, control, 0xaa, 1, (uint32_t)(lba - s->leadout), absolute);
-	else if (turn == 99 && t->isrc[0] && lba >= t->start)
+	else if (turn == ISRC_TURN && t->isrc[0] && lba >= t->start)
 		vd_q_isrc(q, control, t->isrc, absolute);
 	else
 		/* In a pause the time runs down, and its last sector is 0 as the first one behind it is. */
