@@ -458,7 +458,9 @@ int md_device_init(struct md_device *d, u64 size)
 
 	if (!pages || pages > U32_MAX)
 		return -EINVAL;
-	d->slots = vcalloc(pages, sizeof(*d->slots));
+	/* More than there is: an error, not the end of some process, nor a page of the kernel's log. */
+	d->slots = __vcalloc(pages, sizeof(*d->slots),
+			     GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!d->slots)
 		return -ENOMEM;
 	r = md_pool_init(d);

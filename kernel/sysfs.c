@@ -7,6 +7,7 @@
 #include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
@@ -281,6 +282,62 @@ static ssize_t mem_tables_show(struct device *dev, struct device_attribute *attr
 	return n;
 }
 
+#ifdef MD_TEST_HOOKS
+/* The number of a page in memory, of whose stored bytes one bit is turned over. No release is built with it. */
+static ssize_t corrupt_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			     size_t len)
+{
+	struct md_device *d = md_of(dev);
+	unsigned long handle = 0;
+	struct md_entry e;
+	struct md_slot *s;
+	u32 index;
+	u8 *copy;
+	int r;
+
+	r = kstrtou32(buf, 0, &index);
+	if (r)
+		return r;
+	copy = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	down_read(&d->init_lock);
+	r = index < d->nr_pages ? -ENODATA : -EINVAL;
+	if (r == -EINVAL)
+		goto out;
+	s = md_slot_at(d, index);
+	md_slot_lock(s);
+	e = md_slot_get(s);
+	if (e.place == MD_AT_POOL)
+		r = md_slot_copy(d, s, copy);
+	md_slot_unlock(d, s);
+	if (r < 0)
+		goto out;
+	copy[e.len / 2] ^= 1;
+	r = md_pool_store(d, copy, e.len, true, &handle);
+	if (r)
+		goto out;
+	md_slot_lock(s);
+	if (md_slot_same(s, &e)) {
+		unsigned long old = e.val;
+
+		e.val = handle;
+		md_slot_set(d, s, &e);
+		handle = old;
+	} else {
+		r = -EAGAIN;
+	}
+	md_slot_unlock(d, s);
+	md_pool_free(d, handle);
+out:
+	up_read(&d->init_lock);
+	kfree(copy);
+	return r ? r : len;
+}
+
+static DEVICE_ATTR_WO(corrupt);
+#endif
+
 static DEVICE_ATTR_RW(disksize);
 static DEVICE_ATTR_RO(initstate);
 static DEVICE_ATTR_WO(reset);
@@ -313,6 +370,9 @@ static struct attribute *disk_attrs[] = {
 	&dev_attr_mm_stat.attr,
 	&dev_attr_debug_stat.attr,
 	&dev_attr_mem_tables.attr,
+#ifdef MD_TEST_HOOKS
+	&dev_attr_corrupt.attr,
+#endif
 	NULL,
 };
 
