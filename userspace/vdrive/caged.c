@@ -14,6 +14,8 @@
 
 #define STEPS 1000u
 
+volatile sig_atomic_t caged_pid;
+
 struct caged {
 	struct vd_opener opener; /* first: ask_open() gets a pointer to it */
 	int sock, image_fd;
@@ -75,6 +77,13 @@ void caged_progress(struct caged *c, uint64_t done, uint64_t total)
 		_exit(EX_FAILED);
 }
 
+void caged_finish_progress(struct caged *c)
+{
+	struct vd_message m = { .type = VD_MSG_PROGRESS, .arg = CAGED_FINISHED };
+
+	(void)ask(c, &m, NULL); /* the answer is that there is one */
+}
+
 struct vd_disc *caged_open_disc(struct caged *c, const struct opened *image,
 				const struct vd_image_format **format)
 {
@@ -89,6 +98,17 @@ struct vd_disc *caged_open_disc(struct caged *c, const struct opened *image,
 	return NULL;
 }
 
+/* Those of the parent are none of ours; what nohup has switched off stays so. */
+static void drop_handlers(void)
+{
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction old;
+
+	for (size_t i = 0; i < VD_ARRAY_SIZE(sigs); i++)
+		if (!sigaction(sigs[i], NULL, &old) && old.sa_handler != SIG_IGN)
+			signal(sigs[i], SIG_DFL);
+}
+
 static _Noreturn void child(const struct caged_job *job, int sock)
 {
 	struct caged c = { .opener = { .open = ask_open },
@@ -97,7 +117,8 @@ static _Noreturn void child(const struct caged_job *job, int sock)
 	struct vd_error err = { "" };
 	int status, r;
 
-	/* A signal of the terminal reaches the parent too, which tidies up. */
+	/* A signal of the terminal reaches the parent too, which may have to tidy up. */
+	drop_handlers();
 	r = vd_cage_enter(VD_CAGE_INFO, &err);
 	if (r) {
 		complain_error(r, &err, job->image->given);
@@ -144,8 +165,10 @@ static int serve_one(const struct caged_job *job, struct vd_keeper_opener *opene
 		return answer(sock, job->output(job->arg, m->arg, (uint32_t)m->code, &err), &err);
 	case VD_MSG_PROGRESS:
 		if (job->progress)
-			job->progress(job->arg, m->arg > STEPS ? STEPS : m->arg);
-		return 0;
+			job->progress(job->arg, m->arg == CAGED_FINISHED ? m->arg
+						: m->arg > STEPS	 ? STEPS
+									 : m->arg);
+		return m->arg == CAGED_FINISHED ? answer(sock, -ENODATA, &err) : 0;
 	default:
 		return -EPROTO;
 	}
@@ -175,6 +198,7 @@ int caged_run(const struct caged_job *job, struct vd_error *err)
 		vd_cleanup_close(&job->image->dir_fd);
 		child(job, pair[1]);
 	}
+	caged_pid = pid;
 	close(pair[1]);
 	while ((r = vd_message_recv(mine, &m, &fd)) > 0) {
 		if (fd >= 0)
@@ -188,6 +212,7 @@ int caged_run(const struct caged_job *job, struct vd_error *err)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return vd_error_errno(err, -errno, "%s", job->image->given);
+	caged_pid = 0;
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
 	return vd_error_set(err, -EIO, "%s: the process that reads it was ended by a signal (%s)",

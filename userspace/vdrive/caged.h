@@ -12,10 +12,14 @@
 #ifndef VDRIVE_CAGED_H
 #define VDRIVE_CAGED_H
 
+#include <signal.h>
+
 #include "images/image.h"
 #include "userspace/vdrive/vdrive.h"
 
 struct caged; /* the child's side */
+
+#define CAGED_FINISHED 0xffffu
 
 struct caged_job {
 	struct opened *image;
@@ -27,12 +31,15 @@ struct caged_job {
 	 * the parent's; or -errno with words.
 	 */
 	int (*output)(void *arg, uint32_t kind, uint32_t number, struct vd_error *err);
-	/* In the parent, may be NULL: of 1000. */
+	/* In the parent, may be NULL: of 1000, or CAGED_FINISHED when the child is about to print. */
 	void (*progress)(void *arg, unsigned int done);
 };
 
 /* Runs it. The child's status, or -errno with words when there was none: it could not start, or was killed. */
 int caged_run(const struct caged_job *job, struct vd_error *err);
+
+/* The child while there is one, for a signal handler; else 0. */
+extern volatile sig_atomic_t caged_pid;
 
 /* What the child may ask. */
 
@@ -44,10 +51,10 @@ int caged_take_image(struct caged *c);
 int caged_output(struct caged *c, uint32_t kind, uint32_t number, struct vd_error *err);
 /* Cheap: says so only when the parent would show something else. */
 void caged_progress(struct caged *c, uint64_t done, uint64_t total);
+/* Returns when nothing of it is shown any more: to be called before the first line is printed. */
+void caged_finish_progress(struct caged *c);
 
-/*
- * vd_image_open() of the job's image. On failure says so and returns NULL.
- */
+/* vd_image_open() of the job's image. On failure says so and returns NULL. */
 struct vd_disc *caged_open_disc(struct caged *c, const struct opened *image,
 				const struct vd_image_format **format);
 

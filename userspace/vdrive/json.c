@@ -60,6 +60,12 @@ void json_number(struct json *j, const char *key, uint64_t value)
 	fprintf(j->f, "%llu", (unsigned long long)value);
 }
 
+void json_signed(struct json *j, const char *key, int64_t value)
+{
+	lead(j, key);
+	fprintf(j->f, "%lld", (long long)value);
+}
+
 void json_bool(struct json *j, const char *key, bool value)
 {
 	lead(j, key);

@@ -21,6 +21,8 @@ static const struct verb verbs[] = {
 	{ "list", "show the drives there are", cmd_list, EX_WRONG_USAGE },
 	{ "set", "show or change the attributes of a drive", cmd_set, EX_WRONG_USAGE },
 	{ "info", "tell what is in a disc image", cmd_info, EX_WRONG_USAGE },
+	{ "convert", "write a disc image in another format", cmd_convert, EX_WRONG_USAGE },
+	{ "verify", "check the sectors of a disc image", cmd_verify, EX_WRONG_USAGE },
 };
 
 static const struct verb mount_helper = { "mount.vdrive", NULL, cmd_mount_helper, MOUNT_USAGE };

@@ -18,7 +18,7 @@
 #include "util/error.h"
 
 /* Exit statuses of all verbs but mount and umount. */
-enum { EX_FAILED = 1, EX_WRONG_USAGE = 2 };
+enum { EX_FAILED = 1, EX_WRONG_USAGE = 2, EX_DAMAGED = 4 /* verify: the image is */ };
 
 /* Exit statuses of mount and umount: mount(8)'s. */
 enum {
@@ -37,6 +37,7 @@ struct verb {
 };
 
 int cmd_attach(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_list(int argc, char **argv);
@@ -46,6 +47,7 @@ int cmd_set(int argc, char **argv);
 int cmd_ramdisk(int argc, char **argv);
 int cmd_swap(int argc, char **argv);
 int cmd_umount(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 /* `vdrive list` of the swap drives alone. */
 int list_swap(bool bytes, bool json);
 
@@ -82,6 +84,7 @@ void json_begin(struct json *j, const char *key, char bracket);
 void json_end(struct json *j, char bracket);
 void json_string(struct json *j, const char *key, const char *value);
 void json_number(struct json *j, const char *key, uint64_t value);
+void json_signed(struct json *j, const char *key, int64_t value);
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
 
@@ -99,6 +102,17 @@ struct libscols_table *table_new(const char *name, const struct table_column *co
 void table_add(struct libscols_table *t, const char *const *cells, size_t n, unsigned flags);
 /* Prints and frees it. */
 void table_print(struct libscols_table *t);
+
+/* progress.c: how far something is, on stderr when that is a terminal. */
+struct progress {
+	const char *verb;
+	bool on, any;
+	int64_t began, shown;
+};
+void progress_begin(struct progress *p, const char *verb);
+void progress_show(struct progress *p, unsigned int done); /* of 1000 */
+/* Takes the line away again. */
+void progress_end(struct progress *p);
 
 /* image.c: opening what the user named, as the user. */
 struct opened {
