@@ -94,9 +94,11 @@ static int set_string(struct vd_cdtext_string *s, const void *text, size_t len)
 	return 0;
 }
 
-/* Bytes of a character. */
-static size_t width_of(const struct vd_cdtext_block *b)
+/* Bytes of a character of this type in a block: numbers are ASCII in every language. */
+static size_t width_in(const struct vd_cdtext_block *b, int type)
 {
+	if (type == (int)INDEX(VD_CDTEXT_UPC_ISRC) || types[type].holds != STRINGS)
+		return 1;
 	return b->charset == VD_CDTEXT_MSJIS ? 2 : 1;
 }
 
@@ -129,7 +131,7 @@ int vd_cdtext_set(struct vd_cdtext *t, int block, enum vd_cdtext_type type, int 
 		b->language = VD_CDTEXT_ENGLISH;
 		b->first_track = 1;
 	}
-	width = types[INDEX(type)].holds == STRINGS ? width_of(b) : 1;
+	width = width_in(b, (int)INDEX(type));
 	if (types[INDEX(type)].holds != BYTES && (len % width || has_nul(text, len, width)))
 		return -EINVAL;
 	if (track > b->last_track)
@@ -284,15 +286,30 @@ static bool is_whole(const uint8_t *pack)
 	return !crc || (crc ^ vd_crc16(pack, 16)) == 0xffff;
 }
 
-/* A track of a block that has no size packs is the last one if none beyond it has a string. */
-static void find_tracks(struct vd_cdtext_block *b)
+/*
+ * What a block says of itself comes behind its texts. One that has not the width of its characters is left out, and tracks
+ * that have a text are in the block whatever it says.
+ */
+static void settle(struct vd_cdtext_block *b)
 {
-	for (int i = 0; i < VD_CDTEXT_TYPES; i++)
-		for (int track = 1; track < TRACKS; track++)
-			if (b->text[i][track].data && track > b->last_track)
-				b->last_track = (uint8_t)track;
-	if (!b->first_track && b->last_track)
-		b->first_track = 1;
+	for (int i = 0; i < VD_CDTEXT_TYPES * TRACKS; i++) {
+		int type = i / TRACKS, track = i % TRACKS;
+		struct vd_cdtext_string *s = &b->text[type][track];
+		size_t width = width_in(b, type);
+
+		if (!s->data || types[type].holds == BYTES)
+			continue;
+		if (s->len % width || has_nul(s->data, s->len, width) ||
+		    is_tab(s->data, s->len, width)) {
+			free(s->data);
+			*s = (struct vd_cdtext_string){ NULL, 0 };
+			continue;
+		}
+		if (track > b->last_track)
+			b->last_track = (uint8_t)track;
+		if (track && (track < b->first_track || !b->first_track))
+			b->first_track = (uint8_t)track;
+	}
 }
 
 /* They are said at the end of each block, and needed before. */
@@ -360,7 +377,7 @@ int vd_cdtext_decode(const uint8_t *packs, size_t npacks, struct vd_cdtext **out
 	for (int b = 0; b < VD_CDTEXT_BLOCKS; b++) {
 		if (!t->block[b])
 			continue;
-		find_tracks(t->block[b]);
+		settle(t->block[b]);
 		/* The languages of all blocks are in the size packs of each. */
 		for (int from = 0; from < VD_CDTEXT_BLOCKS; from++)
 			if (!t->block[b]->language && have[from] & 4)
@@ -440,7 +457,7 @@ static int put_strings(struct writer *w, const struct vd_cdtext_block *b, int ty
 {
 	static const uint8_t nul[2], tab[4] = { '\t', '\t', 0, 0 };
 	const struct vd_cdtext_string *row = b->text[type];
-	size_t width = width_of(b);
+	size_t width = width_in(b, type);
 	int last = types[type].holds == STRINGS ? b->last_track : 0, r = 0;
 	bool any = false;
 
@@ -448,9 +465,6 @@ static int put_strings(struct writer *w, const struct vd_cdtext_block *b, int ty
 		any |= row[i].data != NULL;
 	if (!any)
 		return 0;
-	/* The numbers of UPC and ISRC, and the disc's own, are ASCII in every language. */
-	if (type == (int)INDEX(VD_CDTEXT_UPC_ISRC) || types[type].holds == DISC_STRING)
-		width = 1;
 	w->double_byte = width == 2;
 	w->fill = 0;
 	for (int i = 0; i <= last && !r; i++) {
