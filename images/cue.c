@@ -641,8 +641,10 @@ static bool is_session_in_file(const struct track *before, const struct track *t
 {
 	const struct index *from = last_index(before), *to = t->indices;
 
-	return t->session != before->session && t->leadout >= 0 && from->file == to->file &&
-	       (uint32_t)t->leadout > from->at && (uint32_t)t->leadout <= to->at;
+	/* With a LEAD-IN beside it, it is a length. */
+	return t->session != before->session && t->leadout >= 0 && t->leadin < 0 &&
+	       from->file == to->file && (uint32_t)t->leadout > from->at &&
+	       (uint32_t)t->leadout <= to->at;
 }
 
 /* The part of track @t that begins with its INDEX number @i of those that it has, where @p is. */

@@ -344,6 +344,13 @@ static const struct row cues[] = {
 	  "01 s1 AUDIO 0+300 f0@0/2352\n"
 	  "02 s2 MODE1 11700+700 p150 f0@705600/2352\n",
 	  NULL },
+	{ "one file, with redump's lengths",
+	  A "REM SESSION 01\n" AUDIO("01") I1
+	  "REM LEAD-OUT 00:02:00\nREM SESSION 02\n"
+	  "REM LEAD-IN 01:00:00\nREM PREGAP 00:02:00\n" RAW1("02") I("01", "00:04:00"),
+	  "01 s1 AUDIO 0+300 f0@0/2352\n"
+	  "02 s2 MODE1 5100+700 p150 f0@705600/2352\n",
+	  NULL },
 	{ "a lead-out that is where the session ends",
 	  "REM SESSION 01\n" A AUDIO("01") I1 "REM LEAD-OUT 00:13:25\nREM SESSION 02\n" B RAW1("02")
 		  I1,
