@@ -129,10 +129,10 @@ static int failed(struct worker *w, ssize_t r)
 /* Pieces of a request's memory: all at once, or cut in two (a piece is a multiple of the device's block, 4 KiB). */
 static int cut(struct worker *w, unsigned char *memory, size_t len, struct iovec *iov)
 {
-	size_t first = len;
+	size_t cuts = len / PAGE - 1, first = len;
 
-	if (len > PAGE && next(w) % 4 == 0)
-		first = (1 + next(w) % (len / PAGE - 1)) * PAGE;
+	if (cuts && next(w) % 4 == 0)
+		first = (1 + next(w) % cuts) * PAGE;
 	iov[0] = (struct iovec){ memory, first };
 	iov[1] = (struct iovec){ memory + first, len - first };
 	return first == len ? 1 : 2;

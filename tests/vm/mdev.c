@@ -48,20 +48,16 @@ struct mdev mdev_add(const char *module)
 	return d;
 }
 
-struct mdev mdev_make(const char *module, uint64_t bytes, ...)
+struct mdev mdev_make(const char *module, uint64_t bytes, const char *settings)
 {
 	struct mdev d = mdev_add(module);
-	const char *one;
-	va_list ap;
+	char *one, *text = check_printf("%s", settings);
 
-	va_start(ap, bytes);
-	while ((one = va_arg(ap, const char *))) {
-		const char *equals = strchr(one, '=');
+	while ((one = strsep(&text, " ")) && *one) {
+		const char *name = strsep(&one, "=");
 
-		CHECK_OK(mdev_set(d, check_printf("%.*s", (int)(equals - one), one), "%s",
-				  equals + 1));
+		CHECK_OK(mdev_set(d, name, "%s", one ? one : ""));
 	}
-	va_end(ap);
 	ASSERT_OK(mdev_set(d, "disksize", "%llu", (unsigned long long)bytes));
 	return d;
 }

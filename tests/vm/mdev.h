@@ -27,8 +27,8 @@ void mdev_teardown(void);
 
 /* A new disk that has no size yet; ends the test when there cannot be one. */
 struct mdev mdev_add(const char *module);
-/* The same, with a size and any number of "attribute=value" before that. */
-struct mdev mdev_make(const char *module, uint64_t bytes, ...) __attribute__((sentinel));
+/* The same with a size; @settings are "attribute=value", a space between them, which it is given before that. */
+struct mdev mdev_make(const char *module, uint64_t bytes, const char *settings);
 char *mdev_node(struct mdev d);			  /* /dev/memdrive0 */
 char *mdev_attr(struct mdev d, const char *attr); /* the path */
 

@@ -25,7 +25,7 @@ enum { PAGE = 4096, PATIENCE_S = 300 };
 
 static struct mdev new_disk(uint64_t bytes)
 {
-	return mdev_make("memdrive", bytes, NULL);
+	return mdev_make("memdrive", bytes, "");
 }
 
 /* Gives all back, to the last page. */
@@ -61,8 +61,7 @@ static void check_disk(struct mdev d, struct blkcheck c)
 static void test_random_io(void)
 {
 	for (int verify = 0; verify < 2; verify++) {
-		struct mdev d =
-			mdev_make("memdrive", 16 * MIB, verify ? "verify=1" : "verify=0", NULL);
+		struct mdev d = mdev_make("memdrive", 16 * MIB, verify ? "verify=1" : "verify=0");
 
 		check_disk(d, (struct blkcheck){ .requests = (unsigned)mdev_rounds(1500, 200000),
 						 .seed = 1 + (unsigned)verify });
