@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/joined.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
 
@@ -285,36 +286,6 @@ static int read_decoded(struct audio *a, uint8_t *buf, size_t len, uint64_t off)
 	return r;
 }
 
-/* Samples as they lie there. */
-
-static int read_big_endian(struct audio *a, uint8_t *buf, size_t len, uint64_t off)
-{
-	uint8_t sample[2];
-	int r;
-
-	/* Half a sample at each end, and whole ones between. */
-	if (len && off % 2) {
-		r = vd_store_pread(a->store.inner, sample, 2, a->pcm + off - 1);
-		if (r)
-			return r;
-		*buf++ = sample[0];
-		off++;
-		len--;
-	}
-	r = vd_store_pread(a->store.inner, buf, len & ~(size_t)1, a->pcm + off);
-	for (size_t i = 0; !r && i + 1 < len; i += 2) {
-		uint8_t first = buf[i];
-
-		buf[i] = buf[i + 1];
-		buf[i + 1] = first;
-	}
-	if (!r && len % 2) {
-		r = vd_store_pread(a->store.inner, sample, 2, a->pcm + off + len - 1);
-		buf[len - 1] = sample[1];
-	}
-	return r;
-}
-
 static int audio_pread(struct vd_store *s, void *buf, size_t len, uint64_t off)
 {
 	struct audio *a = to_audio(s);
@@ -322,7 +293,7 @@ static int audio_pread(struct vd_store *s, void *buf, size_t len, uint64_t off)
 	if (!a->pcm)
 		return read_decoded(a, buf, len, off);
 	if (a->big_endian)
-		return read_big_endian(a, buf, len, off);
+		return vd_read_swapped(s->inner, a->pcm, buf, len, off);
 	return vd_store_pread(s->inner, buf, len, a->pcm + off);
 }
 

@@ -91,7 +91,9 @@ int vd_sheet_place(struct vd_sheet *s);
 /* CD-TEXT of a track, or of the disc (0), in the sheet's own characters. -EINVAL with words, -ENOMEM. */
 int vd_sheet_text(struct vd_sheet *s, unsigned int line, int block, enum vd_cdtext_type type,
 		  int track, const char *text);
-/* The same, as the bytes that it is to be. */
+/* The sheet's characters in those of CD-TEXT. @out: room for 4 times the bytes of @text. Returns how many it took. */
+size_t vd_sheet_latin1(const struct vd_sheet *s, const char *text, uint8_t *out);
+/* CD-TEXT as the bytes that it is to be. */
 int vd_sheet_text_raw(struct vd_sheet *s, unsigned int line, int block, enum vd_cdtext_type type,
 		      int track, const void *data, size_t len);
 /* A file of packs is the text of a session, instead of what the sheet says. */

@@ -33,20 +33,19 @@ static const struct {
 	{ 0x2039, "<" },  { 0x203a, ">" }, { 0x20ac, "EUR" }, { 0x2122, "(TM)" },
 };
 
-/* The next character of UTF-8 that is known to be right. */
+/* The next character of UTF-8. Which is right but for its end, that a caller may have cut off. */
 static uint32_t next_utf8(const uint8_t **p)
 {
 	uint32_t c = *(*p)++;
 	int follow = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
 
 	c &= follow ? 0x3fu >> follow : 0x7f;
-	while (follow--)
+	while (follow-- && (**p & 0xc0) == 0x80)
 		c = c << 6 | (*(*p)++ & 0x3f);
 	return c;
 }
 
-/* @out: room for four times the bytes of @text. */
-static size_t to_latin1(const struct vd_sheet *s, const char *text, uint8_t *out)
+size_t vd_sheet_latin1(const struct vd_sheet *s, const char *text, uint8_t *out)
 {
 	const uint8_t *p = (const uint8_t *)text;
 	size_t n = 0;
@@ -79,6 +78,10 @@ int vd_sheet_text_raw(struct vd_sheet *s, unsigned int line, int block, enum vd_
 		r = vd_cdtext_new(&s->cdtext);
 	if (!r)
 		r = vd_cdtext_set(s->cdtext, block, type, track, data, len);
+	/* Half characters: programs write single bytes where the character set has two. */
+	if (r == -EINVAL && s->cdtext->block[block] &&
+	    s->cdtext->block[block]->charset == VD_CDTEXT_MSJIS && len % 2)
+		return 0;
 	if (r == -EINVAL)
 		return track && vd_cdtext_type_name(type)
 			       ? vd_sheet_error(s, line, "CD-TEXT: a track has no %s",
@@ -94,7 +97,8 @@ int vd_sheet_text(struct vd_sheet *s, unsigned int line, int block, enum vd_cdte
 
 	if (!latin)
 		return vd_error_errno(s->err, -ENOMEM, "%s", s->name);
-	return vd_sheet_text_raw(s, line, block, type, track, latin, to_latin1(s, text, latin));
+	return vd_sheet_text_raw(s, line, block, type, track, latin,
+				 vd_sheet_latin1(s, text, latin));
 }
 
 static int session_of(const struct vd_disc *d, int track)
