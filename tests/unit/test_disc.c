@@ -218,6 +218,23 @@ static void test_other_layouts(void)
 		}
 }
 
+/* One bit of the submode says Form 2; the others have no say. */
+static void test_form_bit(void)
+{
+	uint8_t *user = check_alloc(8 * 2048), *model = check_alloc(8 * 2048);
+	_cleanup_disc_ struct vd_disc *d = NULL;
+	struct mem_store *m;
+
+	fill(user, 8 * 2048, 12);
+	memcpy(model, user, 8 * 2048);
+	ASSERT_OK(vd_disc_new(&d));
+	m = add_track(d, 1, VD_LAYOUT_2352, VD_TRACK_MODE2, user, 8, 0);
+	for (int bit = 0; bit < 8; bit++)
+		m->data[1000 + bit * 2352 + 18] = (uint8_t)(1 << bit);
+	memset(model + 5 * 2048, 0, 2048);
+	check_view(d, model, 8 * 2048);
+}
+
 static void test_gaps_read_zeros(void)
 {
 	_cleanup_disc_ struct vd_disc *d = NULL;
@@ -728,6 +745,7 @@ static const struct check_test tests[] = {
 	{ "layouts", test_layouts },
 	{ "other_forms_read_zeros", test_other_forms_read_zeros },
 	{ "other_layouts", test_other_layouts },
+	{ "form_bit", test_form_bit },
 	{ "gaps_read_zeros", test_gaps_read_zeros },
 	{ "negative_start", test_negative_start },
 	{ "all_before_zero", test_all_before_zero },
