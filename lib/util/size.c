@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -76,4 +77,18 @@ char *vd_size_format(uint64_t bytes, char *buf, size_t len)
 	else
 		snprintf(buf, len, "%u%c", (unsigned)whole, units[unit]);
 	return buf;
+}
+
+int vd_int_parse(const char *text, long min, long max, int *out)
+{
+	char *end;
+	long n;
+
+	if (!isdigit((unsigned char)text[*text == '-']))
+		return -EINVAL;
+	n = strtol(text, &end, 10); /* what is too large becomes the largest */
+	if (*end || n < min || n > max)
+		return -EINVAL;
+	*out = (int)n;
+	return 0;
 }

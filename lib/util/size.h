@@ -18,4 +18,7 @@ int vd_size_parse(const char *text, uint64_t *bytes);
  */
 char *vd_size_format(uint64_t bytes, char *buf, size_t len);
 
+/* Reads a decimal number from @min to @max, with nothing before or after it. 0 or -EINVAL. */
+int vd_int_parse(const char *text, long min, long max, int *out);
+
 #endif

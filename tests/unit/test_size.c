@@ -121,9 +121,41 @@ static void test_format_parses(void)
 	}
 }
 
+static void test_int(void)
+{
+	static const struct {
+		const char *text;
+		int code, n;
+	} rows[] = {
+		{ "0", 0, 0 },
+		{ "-1", 0, -1 },
+		{ "32767", 0, 32767 },
+		{ "007", 0, 7 },
+		{ "-2", -EINVAL, 0 },
+		{ "32768", -EINVAL, 0 },
+		{ "99999999999999999999", -EINVAL, 0 },
+		{ "", -EINVAL, 0 },
+		{ "-", -EINVAL, 0 },
+		{ "--1", -EINVAL, 0 },
+		{ " 1", -EINVAL, 0 },
+		{ "+1", -EINVAL, 0 },
+		{ "1 ", -EINVAL, 0 },
+		{ "1x", -EINVAL, 0 },
+		{ "0x1", -EINVAL, 0 },
+	};
+
+	for (size_t i = 0; i < VD_ARRAY_SIZE(rows); i++) {
+		int n = 4711;
+
+		CHECK_ERRNO(vd_int_parse(rows[i].text, -1, 32767, &n), rows[i].code);
+		CHECK_INT(n, rows[i].code ? 4711 : rows[i].n); /* untouched on failure */
+	}
+}
+
 static const struct check_test tests[] = {
 	{ "parse", test_parse },
 	{ "format", test_format },
 	{ "format_parses", test_format_parses },
+	{ "int", test_int },
 };
 CHECK_MAIN(tests)

@@ -146,6 +146,9 @@ static void exec_keeper(const char *daemon, const struct vd_drive_start *start, 
 		add_text(&a, "--engine", s->engine);
 		add_text(&a, "--fs", s->fs);
 		add_number(&a, "--priority", s->priority);
+		add_text(&a, "--backing", s->backing);
+		if (s->backing_inode)
+			add_number(&a, "--backing-inode", (long long)s->backing_inode);
 		if (s->watchdog)
 			add_number(&a, "--watchdog", s->watchdog);
 		if (s->tune)

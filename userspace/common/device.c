@@ -199,96 +199,6 @@ int vd_loop_detach(const char *device, const char *file, struct vd_error *err)
 	return vd_error_set(err, -EBUSY, "%s is in use", device);
 }
 
-/* zram. */
-
-#define ZRAM_CONTROL "/sys/class/zram-control/"
-
-int vd_zram_available(struct vd_error *err)
-{
-	if (!access(ZRAM_CONTROL "hot_add", R_OK))
-		return 0;
-	vd_run((const char *[]){ "modprobe", "zram", "num_devices=0", NULL }, NULL);
-	if (!access(ZRAM_CONTROL "hot_add", R_OK))
-		return 0;
-	return vd_error_set(err, -ENODEV, "this kernel has no zram");
-}
-
-static void zram_attr(const char *device, const char *name, char *path, size_t size)
-{
-	snprintf(path, size, "/sys/block/%s/%s", device + strlen("/dev/"), name);
-}
-
-static int zram_set(const char *device, const char *name, const char *value, struct vd_error *err)
-{
-	char path[96];
-	int r;
-
-	zram_attr(device, name, path, sizeof(path));
-	r = vd_sys_write(path, value);
-	return r ? vd_error_errno(err, r, "%s: cannot set %s to %s", device, name, value) : 0;
-}
-
-int vd_zram_add(uint64_t size, uint64_t mem_limit, const char *algorithm, char *device,
-		struct vd_error *err)
-{
-	char number[32];
-	int r = vd_zram_available(err);
-
-	if (r)
-		return r;
-	r = vd_sys_read(ZRAM_CONTROL "hot_add", number, sizeof(number));
-	if (r)
-		return vd_error_errno(err, r, "cannot add a zram device");
-	snprintf(device, VD_DEVICE_MAX, "/dev/zram%.8s", number);
-	/* The node of a new device is there at once (devtmpfs). */
-	/* Older kernels list what they were built for, whether or not its module is there: only trying tells. */
-	if (algorithm)
-		r = zram_set(device, "comp_algorithm", algorithm, err);
-	else
-		zram_set(device, "comp_algorithm", "lz4", NULL);
-	if (!r && mem_limit) {
-		snprintf(number, sizeof(number), "%llu", (unsigned long long)mem_limit);
-		r = zram_set(device, "mem_limit", number, err);
-	}
-	if (!r) {
-		snprintf(number, sizeof(number), "%llu", (unsigned long long)size);
-		r = zram_set(device, "disksize", number, err);
-	}
-	if (r)
-		vd_zram_remove(device, NULL);
-	return r;
-}
-
-bool vd_zram_is(const char *device, uint64_t size)
-{
-	char path[96], text[32];
-
-	zram_attr(device, "disksize", path, sizeof(path));
-	return !vd_sys_read(path, text, sizeof(text)) && strtoull(text, NULL, 10) == size;
-}
-
-int vd_zram_remove(const char *device, struct vd_error *err)
-{
-	int r = 0;
-
-	if (strncmp(device, "/dev/zram", 9))
-		return 0;
-	for (int tries = 0; tries < RELEASE_TRIES; tries++) {
-		char path[96];
-
-		zram_attr(device, "reset", path, sizeof(path));
-		r = vd_sys_write(path, "1");
-		if (r == -ENOENT)
-			return 0;
-		if (!r)
-			r = vd_sys_write(ZRAM_CONTROL "hot_remove", device + strlen("/dev/zram"));
-		if (r != -EBUSY)
-			break;
-		short_sleep();
-	}
-	return r && r != -ENODEV ? vd_error_errno(err, r, "cannot remove %s", device) : 0;
-}
-
 /* Swap. */
 
 int vd_swap_on(const char *device, int priority, struct vd_error *err)
@@ -387,6 +297,48 @@ int vd_scratch_unmount(const char *device, const char *dir, bool lazy, struct vd
 	if (errno == EBUSY)
 		return vd_error_set(err, -EBUSY, "%s: target is busy", dir);
 	return vd_error_errno(err, -errno, "cannot unmount %s", dir);
+}
+
+/* udev. */
+
+static int udev_file(const char *rundir, const char *device, char *path, size_t size)
+{
+	return snprintf(path, size, "%s/.udev-%s", rundir, device + strlen("/dev/")) < (int)size
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+static void announce(const char *device)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/class/block/%s/uevent", device + strlen("/dev/"));
+	/* It may be gone already, and nobody may be there to hear of it. */
+	(void)vd_sys_write(path, "change");
+}
+
+int vd_udev_tell(const char *rundir, const char *name, const char *type, const char *device,
+		 struct vd_error *err)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[PATH_MAX];
+	int r = udev_file(rundir, device, path, sizeof(path));
+
+	if (r)
+		return vd_error_errno(err, r, "%s", rundir);
+	f = fopen(path, "we");
+	if (!f || fprintf(f, "VDRIVE_NAME=%s\nVDRIVE_TYPE=%s\n", name, type) < 0 || fflush(f))
+		return vd_error_errno(err, -errno, "%s", path);
+	announce(device);
+	return 0;
+}
+
+void vd_udev_forget(const char *rundir, const char *device)
+{
+	char path[PATH_MAX];
+
+	if (!udev_file(rundir, device, path, sizeof(path)) && !unlink(path))
+		announce(device);
 }
 
 /* Tuning. */

@@ -24,16 +24,6 @@ int vd_loop_attach(const char *file, bool read_only, bool direct, char *device,
 /* Only if it shows @file still. Waits for its end for a bounded time: -EBUSY. */
 int vd_loop_detach(const char *device, const char *file, struct vd_error *err);
 
-/* Loads zram if need be. -ENODEV with words when this kernel has none. */
-int vd_zram_available(struct vd_error *err);
-/* A new zram device of @size bytes; @mem_limit 0: none; @algorithm NULL: lz4, or the kernel's own where it has no lz4. */
-int vd_zram_add(uint64_t size, uint64_t mem_limit, const char *algorithm, char *device,
-		struct vd_error *err);
-/* Is there such a zram device, and of that size? Its name alone may by now be that of somebody else's. */
-bool vd_zram_is(const char *device, uint64_t size);
-/* Resets and removes it. Retries for a bounded time while somebody (udev) has it open: -EBUSY. */
-int vd_zram_remove(const char *device, struct vd_error *err);
-
 /* Runs mkswap, and swapon with discard. @priority -1: the kernel's choice. */
 int vd_swap_on(const char *device, int priority, struct vd_error *err);
 /* -ENOMEM when what is swapped out fits nowhere else. May take long. */
@@ -44,6 +34,14 @@ bool vd_swap_active(const char *device);
 int vd_scratch_mount(const char *device, const char *fs, const char *dir, struct vd_error *err);
 /* Only what is mounted on @dir from @device. -EBUSY when in use and not @lazy. */
 int vd_scratch_unmount(const char *device, const char *dir, bool lazy, struct vd_error *err);
+
+/*
+ * Tells udev which drive a device belongs to, by a file in @rundir and a change event, so that udev/60-vdrive.rules can make /dev/vdrive/@name.
+ * Without udev nobody reads it.
+ */
+int vd_udev_tell(const char *rundir, const char *name, const char *type, const char *device,
+		 struct vd_error *err);
+void vd_udev_forget(const char *rundir, const char *device);
 
 /*
  * Runs a program from /sbin, /usr/sbin, /bin or /usr/bin with stdin and stdout at /dev/null. 0, or with words: -ENOPKG when it is not

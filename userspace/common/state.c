@@ -21,10 +21,14 @@
 
 #include "userspace/common/cgroup.h"
 #include "userspace/common/device.h"
+#include "userspace/common/engine.h"
 #include "util/cleanup.h"
 
-/* Longest state file: two paths, each byte escaped. */
-#define STATE_MAX (6 * PATH_MAX + 4096)
+/* Longest state file: three paths, each byte escaped. */
+#define STATE_MAX (9 * PATH_MAX + 4096)
+
+/* How long to wait for others to let go of a device. */
+#define RELEASE_MS 5000
 
 static int drive_path(char *buf, const char *rundir, const char *name, const char *suffix)
 {
@@ -92,8 +96,9 @@ static const struct field {
 	FIELD(uid, UINT),	 FIELD(gid, UINT),     FIELD(started, INT64),
 	FIELD(read_only, FLAG),	 FIELD(size, UINT64),  FIELD(mem_limit, UINT64),
 	FIELD(store, TEXT),	 FIELD(engine, TEXT),  FIELD(fs, TEXT),
-	FIELD(device, TEXT),	 FIELD(priority, INT), FIELD(watchdog, INT),
-	FIELD(tune, FLAG),	 FIELD(force, FLAG),
+	FIELD(device, TEXT),	 FIELD(backing, TEXT), FIELD(backing_inode, UINT64),
+	FIELD(priority, INT),	 FIELD(watchdog, INT), FIELD(tune, FLAG),
+	FIELD(force, FLAG),
 #undef FIELD
 };
 
@@ -328,24 +333,26 @@ int vd_state_list(const char *rundir, struct vd_drive_state **out, size_t *count
  */
 static int clear_device(const char *rundir, const struct vd_drive_state *old, struct vd_error *err)
 {
+	bool in_kernel = vd_engine_in_kernel(old->engine);
 	char file[PATH_MAX];
 	int r;
 
 	if (!old->device[0])
-		return 0;
+		return vd_engine_remove_backing(old, err);
+	vd_udev_forget(rundir, old->device);
 	/* Removed by hand, and the name given anew? */
-	if (!strcmp(old->engine, "zram") && !vd_zram_is(old->device, old->size))
-		return 0;
+	if (in_kernel && !vd_engine_has(old))
+		return vd_engine_remove_backing(old, err);
 	r = old->type == VD_DRIVE_SWAP
 		    ? vd_swap_off(old->device, err)
 		    : vd_scratch_unmount(old->device, old->mountpoint, true, err);
 	if (r)
 		return r;
+	if (in_kernel)
+		return vd_engine_remove(old, RELEASE_MS, err);
 	r = drive_path(file, rundir, old->name, "/disk");
 	if (r)
 		return vd_error_errno(err, r, "drive %s", old->name);
-	if (!strcmp(old->engine, "zram"))
-		return vd_zram_remove(old->device, err);
 	r = vd_loop_detach(old->device, file, err);
 	return r == -EBUSY ? 0 : r; /* it goes with its last user */
 }

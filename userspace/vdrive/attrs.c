@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "userspace/common/engine.h"
+
 #define READ_MS 2000
 #define WRITE_MS 10000
 #define KILL_MS 500
@@ -38,7 +40,7 @@ static int64_t now_ms(void)
 /* The kernel shows what it keeps itself in sysfs, under the same names. */
 static bool in_sysfs(const struct found *f)
 {
-	return !strcmp(f->state.engine, "zram");
+	return vd_engine_in_kernel(f->state.engine);
 }
 
 static int open_attrs(const struct found *f)

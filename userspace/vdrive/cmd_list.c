@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "userspace/common/engine.h"
 #include "util/size.h"
 
 enum { COL_MAX = 64 };
@@ -98,6 +99,20 @@ static char *col_device(const struct row *r)
 	return r->f->state.device[0] ? need(strdup(r->f->state.device)) : NULL;
 }
 
+static char *col_backing(const struct row *r)
+{
+	return r->f->state.backing[0] ? need(strdup(r->f->state.backing)) : NULL;
+}
+
+/* bd_stat begins with the blocks of 4 KiB that are in use. */
+static char *col_spilled(const struct row *r)
+{
+	const char *text = attrs_get(&r->a, "bd_stat");
+	unsigned long long blocks;
+
+	return text && sscanf(text, "%llu", &blocks) == 1 ? size_text(r, blocks * 4096) : NULL;
+}
+
 static char *col_engine(const struct row *r)
 {
 	return r->f->state.engine[0] ? need(strdup(r->f->state.engine)) : NULL;
@@ -105,7 +120,7 @@ static char *col_engine(const struct row *r)
 
 static char *col_path(const struct row *r)
 {
-	if (!strcmp(r->f->state.engine, "zram"))
+	if (vd_engine_in_kernel(r->f->state.engine))
 		return col_device(r);
 	return format("%s/%s/%s", r->f->place.dir, r->f->state.name,
 		      r->f->state.type == VD_DRIVE_OPTICAL ? "disc.iso" : "disk");
@@ -194,7 +209,10 @@ static const struct column {
 	{ "MEMORY", col_memory, NULL, true, SCOLS_JSON_STRING, "memory that it takes" },
 	{ "DEVICE", col_device, NULL, false, SCOLS_JSON_STRING, "block device" },
 	{ "ENGINE", col_engine, NULL, false, SCOLS_JSON_STRING,
-	  "who keeps the pages: zram or fuse" },
+	  "who keeps the pages: memdrive, zram or fuse" },
+	{ "BACKING", col_backing, NULL, false, SCOLS_JSON_STRING,
+	  "where pages go when memory is full" },
+	{ "SPILLED", col_spilled, NULL, true, SCOLS_JSON_STRING, "what they take there" },
 	{ "STORE", NULL, "store", false, SCOLS_JSON_STRING, "how they are kept" },
 	{ "PATH", col_path, NULL, false, SCOLS_JSON_STRING, "the medium's bytes" },
 	{ "FORMAT", NULL, "format", false, SCOLS_JSON_STRING, "format of the image" },
@@ -321,7 +339,8 @@ static void print_rows(const struct row *rows, size_t n, const int *ids, size_t 
 		const struct column *col = &columns[ids[c]];
 
 		head[c] = (struct table_column){ col->name, col->right, col->json };
-		if ((col->text == col_size || col->text == col_used || col->text == col_memory) &&
+		if ((col->text == col_size || col->text == col_used || col->text == col_memory ||
+		     col->text == col_spilled) &&
 		    n && rows[0].bytes)
 			head[c].json = SCOLS_JSON_NUMBER;
 	}

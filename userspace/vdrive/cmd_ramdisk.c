@@ -21,19 +21,25 @@ static const char usage[] =
 	"SIZE is in bytes, with a suffix (512M, 4G) or a part of the memory (50%).\n"
 	"\n"
 	"Options:\n"
-	" -n, --name NAME    name of the drive (default: ramdisk)\n"
-	" -t, --fs TYPE      file system: ext4 (default), ext2, xfs, btrfs, f2fs, vfat\n"
-	"     --store STORE  lz4 (default), or mem for memory that is not compressed\n"
-	"     --limit SIZE   use at most so much memory; then the disk is full\n"
-	"     --force        even if it is larger than memory can hold\n"
-	" -f, --foreground   stay, log to stderr, and take it down when interrupted\n"
-	" -h, --help         display this help\n"
+	" -n, --name NAME         name of the drive (default: ramdisk)\n"
+	" -t, --fs TYPE           file system: ext4 (default), ext2, xfs, btrfs, f2fs, vfat\n"
+	"     --engine ENGINE     memdrive (our module; root only) or fuse (a process of\n"
+	"                         ours); default: memdrive if it is loaded\n"
+	"     --store STORE       fuse: lz4 (default), or mem: not compressed\n"
+	"     --limit SIZE        use at most so much memory; then the disk is full\n"
+	"     --backing FILE      memdrive: a file to make on ext4 or XFS, or a block device,\n"
+	"                         for what does not fit into memory; not encrypted\n"
+	"     --backing-size N    its size (default: SIZE)\n"
+	"     --force             even if it is larger than memory can hold, and if FILE is\n"
+	"                         there already: what is in it is lost\n"
+	" -f, --foreground        stay, log to stderr, and take it down when interrupted\n"
+	" -h, --help              display this help\n"
 	"\n"
 	"For more details see vdrive-ramdisk(1).\n";
 
 struct request {
-	const char *size, *dir, *name, *fs, *store, *limit;
-	bool force, foreground;
+	struct memory_request memory;
+	const char *dir, *fs, *store;
 };
 
 static int check_dir(const char *dir, char *real, struct vd_error *err)
@@ -56,58 +62,64 @@ static int check_dir(const char *dir, char *real, struct vd_error *err)
 	return 0;
 }
 
-static int fill_state(const struct request *q, struct vd_drive_state *s, struct vd_error *err)
+/* Would it be promising what there is not? */
+static int check_size(const struct request *q, const struct vd_drive_state *s, struct vd_error *err)
 {
-	int r = memory_size(q->size, &s->size, err);
+	int r;
 
-	if (!r && q->limit)
-		r = memory_size(q->limit, &s->mem_limit, err);
-	if (!r && !q->force) {
-		if (!strcmp(q->store, "mem"))
-			r = memory_fits(s->size, "a disk", err);
-		else if (s->mem_limit)
-			r = memory_fits(s->mem_limit, "a limit", err);
-		else
-			r = memory_fits(s->size / MAX_RATIO,
-					"even compressed four times over, a disk", err);
-		if (r) {
-			struct vd_error words = *err;
+	if (q->memory.force)
+		return 0;
+	if (!strcmp(s->store, "mem"))
+		r = memory_fits(s->size, "a disk", err);
+	else if (s->mem_limit)
+		r = memory_fits(s->mem_limit, "a limit", err);
+	else
+		r = memory_fits(s->size / MAX_RATIO, "even compressed four times over, a disk",
+				err);
+	if (r) {
+		struct vd_error words = *err;
 
-			return vd_error_set(err, r, "%s (--force makes it all the same)",
-					    words.text);
-		}
+		return vd_error_set(err, r, "%s (--force makes it all the same)", words.text);
 	}
-	if (!r && q->dir)
-		r = check_dir(q->dir, s->mountpoint, err);
-	if (r)
-		return r;
+	return 0;
+}
+
+static int fill_state(const struct request *q, struct vd_drive_state *s, const char **why,
+		      struct vd_error *err)
+{
+	struct memory_request memory = q->memory;
+	int r;
+
 	s->type = VD_DRIVE_RAMDISK;
 	s->priority = -1;
-	strcpy(s->engine, "fuse");
-	snprintf(s->store, sizeof(s->store), "%s", q->store);
-	if (q->dir)
+	if (q->store && !strcmp(q->store, "mem") && !memory.backing)
+		memory.engine = "fuse"; /* nobody else has it */
+	r = memory_fill(&memory, s, why, err);
+	if (!r && !strcmp(s->engine, "fuse"))
+		snprintf(s->store, sizeof(s->store), "%s", q->store ? q->store : "lz4");
+	if (!r)
+		r = check_size(q, s, err);
+	if (!r && q->dir)
+		r = check_dir(q->dir, s->mountpoint, err);
+	if (!r && q->dir)
 		snprintf(s->fs, sizeof(s->fs), "%s", q->fs);
-	return 0;
+	return r;
 }
 
 static int make(const struct request *q)
 {
 	_cleanup_free_ struct vd_drive_start *start = need(calloc(1, sizeof(*start)));
-	_cleanup_free_ struct vd_drive_state *now = need(malloc(sizeof(*now)));
-	_cleanup_free_ char *path = NULL;
-	struct vd_drive_state *s = &start->state;
+	const struct vd_drive_state *s = &start->state;
 	struct vd_error err = { "" };
 	char rundir[PATH_MAX];
+	const char *why;
 	pid_t pid = 0;
-	int r = fill_state(q, s, &err);
+	int r = fill_state(q, &start->state, &why, &err);
 
 	if (!r)
 		r = vd_rundir(rundir, sizeof(rundir), &err);
-	if (!r) {
-		start->image_fd = start->dir_fd = -1;
-		start->foreground = q->foreground;
-		r = start_drive(start, q->name, &pid, &err);
-	}
+	if (!r)
+		r = memory_start(&q->memory, start, &pid, &err);
 	if (r) {
 		if (q->dir)
 			complain_error(r, &err, q->dir);
@@ -115,15 +127,12 @@ static int make(const struct request *q)
 			complain("%s", err.text);
 		return EX_FAILED;
 	}
-	if (!q->dir) {
-		/* For root it is a block device as well. */
-		if (!vd_state_read(rundir, s->name, now, &err) && now->device[0])
-			path = format("%s", now->device);
-		else
-			path = format("%s/%s/disk", rundir, s->name);
-		puts(path);
-	}
-	if (!q->foreground)
+	/* For root it is a block device as well. */
+	if (!q->dir && s->device[0])
+		puts(s->device);
+	else if (!q->dir)
+		printf("%s/%s/disk\n", rundir, s->name);
+	if (!q->memory.foreground)
 		return 0;
 	fflush(stdout);
 	r = start_wait(pid, &err);
@@ -132,29 +141,36 @@ static int make(const struct request *q)
 	return r ? EX_FAILED : 0;
 }
 
+/* What does not go together. */
+static int check(const struct request *q)
+{
+	bool plain = q->store && !strcmp(q->store, "mem");
+	int r = memory_check(&q->memory);
+
+	if (r)
+		return r;
+	if (q->memory.engine && !strcmp(q->memory.engine, "zram"))
+		return wrong_usage(EX_WRONG_USAGE, "a ramdisk has engine memdrive or fuse");
+	if (plain && q->memory.limit)
+		return wrong_usage(EX_WRONG_USAGE, "--limit goes with --store lz4");
+	if (plain && (q->memory.backing || (q->memory.engine && strcmp(q->memory.engine, "fuse"))))
+		return wrong_usage(EX_WRONG_USAGE, "--store mem goes with --engine fuse");
+	return 0;
+}
+
 int cmd_ramdisk(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "name", required_argument, NULL, 'n' },
 		{ "fs", required_argument, NULL, 't' },
 		{ "store", required_argument, NULL, 'S' },
-		{ "limit", required_argument, NULL, 'L' },
-		{ "force", no_argument, NULL, 'F' },
 		{ "foreground", no_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		MEMORY_OPTIONS,
 	};
-	struct request q = { .fs = "ext4", .store = "lz4" };
-	struct vd_error err = { "" };
-	int c;
+	struct request q = { .fs = "ext4" };
+	int c, r;
 
 	while ((c = getopt_long(argc, argv, "n:t:fh", options, NULL)) != -1) {
 		switch (c) {
-		case 'n':
-			q.name = optarg;
-			if (vd_drive_name_check(q.name, &err))
-				return wrong_usage(EX_WRONG_USAGE, "%s", err.text);
-			break;
 		case 't':
 			q.fs = optarg;
 			break;
@@ -165,29 +181,24 @@ int cmd_ramdisk(int argc, char **argv)
 						   "store '%s' is not known: lz4 and mem are",
 						   q.store);
 			break;
-		case 'L':
-			q.limit = optarg;
-			break;
-		case 'F':
-			q.force = true;
-			break;
 		case 'f':
-			q.foreground = true;
+			q.memory.foreground = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
 			return 0;
 		default:
-			return wrong_usage(EX_WRONG_USAGE, NULL);
+			r = memory_option(c, optarg, &q.memory);
+			if (r)
+				return r;
 		}
 	}
 	if (optind == argc)
 		return wrong_usage(EX_WRONG_USAGE, "a size is needed");
 	if (argc - optind > 2)
 		return wrong_usage(EX_WRONG_USAGE, "too many arguments");
-	if (q.limit && !strcmp(q.store, "mem"))
-		return wrong_usage(EX_WRONG_USAGE, "--limit goes with --store lz4");
-	q.size = argv[optind];
+	q.memory.size = argv[optind];
 	q.dir = argc - optind == 2 ? argv[optind + 1] : NULL;
-	return make(&q);
+	r = check(&q);
+	return r ? r : make(&q);
 }

@@ -26,14 +26,18 @@ static const char usage[] =
 	"\n"
 	"Options of on:\n"
 	" -n, --name NAME      name of the drive (default: swap)\n"
-	"     --engine ENGINE  zram (the kernel's) or fuse (a process of ours); default:\n"
-	"                      the first one that this system has\n"
+	"     --engine ENGINE  memdrive (our module), zram (the kernel's) or fuse (a process\n"
+	"                      of ours); default: the first that is loaded, or can be had\n"
 	"     --limit SIZE     use at most so much memory (fuse: taken at once, default\n"
-	"                      half of SIZE)\n"
+	"                      half of SIZE; with --backing: default half of all)\n"
+	"     --backing FILE   memdrive: a file to make on ext4 or XFS, or a block device,\n"
+	"                      for what does not fit into memory; not encrypted\n"
+	"     --backing-size N its size (default: SIZE)\n"
 	" -p, --priority N     0 to 32767 (default 100); the highest is used first\n"
 	"     --tune           set vm.* for compressed swap; off puts them back\n"
 	"     --watchdog SEC   fuse: make a hang an error after so long (default 10)\n"
-	"     --force          even where a deadlock cannot be ruled out\n"
+	"     --force          even where a deadlock cannot be ruled out, and where FILE is\n"
+	"                      there already: what is in it is lost\n"
 	"Options without arguments:\n"
 	" -b, --bytes          print sizes in bytes\n"
 	" -J, --json           use JSON output format\n"
@@ -43,33 +47,10 @@ static const char usage[] =
 	"For more details see vdrive-swap(1).\n";
 
 struct request {
-	const char *size, *name, *engine, *limit;
+	struct memory_request memory;
 	int priority, watchdog;
-	bool tune, force;
+	bool tune;
 };
-
-/* Which engine, and why. */
-static int choose_engine(const struct request *q, struct vd_drive_state *s, const char **why,
-			 struct vd_error *err)
-{
-	int r;
-
-	if (q->engine && !strcmp(q->engine, "fuse")) {
-		strcpy(s->engine, "fuse");
-		*why = "as asked for";
-		return 0;
-	}
-	r = vd_zram_available(err);
-	if (q->engine) {
-		strcpy(s->engine, "zram");
-		*why = "as asked for";
-		return r;
-	}
-	strcpy(s->engine, r ? "fuse" : "zram");
-	*why = r ? "this kernel has no zram, so a process of ours keeps the pages"
-		 : "the kernel's own";
-	return 0;
-}
 
 /* What else swaps on this system and would not go well with it. */
 static void warn_of_others(int priority)
@@ -110,50 +91,45 @@ static void show_tunables(void)
 static int fill_state(const struct request *q, struct vd_drive_state *s, const char **why,
 		      struct vd_error *err)
 {
-	int r = memory_size(q->size, &s->size, err);
+	bool force = q->memory.force;
+	int r;
 
-	if (!r && q->limit)
-		r = memory_size(q->limit, &s->mem_limit, err);
-	if (!r)
-		r = choose_engine(q, s, why, err);
-	if (r)
-		return r;
 	s->type = VD_DRIVE_SWAP;
 	s->priority = q->priority;
 	s->watchdog = q->watchdog;
 	s->tune = q->tune;
-	s->force = q->force;
+	s->force = force;
+	r = memory_fill(&q->memory, s, why, err);
+	if (r)
+		return r;
 	if (!strcmp(s->engine, "fuse")) {
 		strcpy(s->store, "lz4");
 		if (!s->mem_limit)
 			s->mem_limit = s->size / 2;
-		r = memory_fits(s->mem_limit, "locked memory", err);
-	} else if (!q->force) {
-		r = memory_fits(s->size / 4, "even compressed four times over, swap", err);
+		return memory_fits(s->mem_limit, "locked memory", err);
 	}
-	return r;
+	/* Memory need not hold what has a place on a disk. */
+	return force || q->memory.backing
+		       ? 0
+		       : memory_fits(s->size / 4, "even compressed four times over, swap", err);
 }
 
 static int swap_on(const struct request *q)
 {
 	_cleanup_free_ struct vd_drive_start *start = need(calloc(1, sizeof(*start)));
-	_cleanup_free_ struct vd_drive_state *now = need(malloc(sizeof(*now)));
-	struct vd_drive_state *s = &start->state;
+	const struct vd_drive_state *s = &start->state;
 	struct vd_error err = { "" };
-	char rundir[PATH_MAX], size[16];
 	const char *why = NULL;
+	char size[16];
 	int r = 0;
 
 	if (geteuid())
 		r = vd_error_set(&err, -EPERM, "only root may swap");
 	if (!r)
-		r = fill_state(q, s, &why, &err);
-	if (!r)
-		r = vd_rundir(rundir, sizeof(rundir), &err);
+		r = fill_state(q, &start->state, &why, &err);
 	if (!r) {
 		warn_of_others(q->priority);
-		start->image_fd = start->dir_fd = -1;
-		r = start_drive(start, q->name, NULL, &err);
+		r = memory_start(&q->memory, start, NULL, &err);
 	}
 	if (r) {
 		complain("%s", err.text);
@@ -161,14 +137,8 @@ static int swap_on(const struct request *q)
 	}
 	if (err.text[0])
 		complain("warning: %s", err.text);
-	r = vd_state_read(rundir, s->name, now, &err);
-	if (r) {
-		complain_error(r, &err, s->name);
-		return EX_FAILED;
-	}
-	printf("%s: swap of %s on %s, priority %d, engine %s: %s\n", now->name,
-	       vd_size_format(now->size, size, sizeof(size)), now->device, now->priority,
-	       now->engine, why);
+	printf("%s: swap of %s on %s, priority %d, engine %s: %s\n", s->name,
+	       vd_size_format(s->size, size, sizeof(size)), s->device, s->priority, s->engine, why);
 	if (q->tune)
 		show_tunables();
 	return 0;
@@ -226,70 +196,35 @@ static int swap_off(int argc, char **argv)
 	return status;
 }
 
-static int parse_number(const char *text, long min, long max, int *out)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (end == text || *end || n < min || n > max)
-		return -EINVAL;
-	*out = (int)n;
-	return 0;
-}
-
 int cmd_swap(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "name", required_argument, NULL, 'n' },
-		{ "engine", required_argument, NULL, 'e' },
-		{ "limit", required_argument, NULL, 'L' },
 		{ "priority", required_argument, NULL, 'p' },
 		{ "watchdog", required_argument, NULL, 'w' },
 		{ "tune", no_argument, NULL, 'T' },
-		{ "force", no_argument, NULL, 'F' },
 		{ "bytes", no_argument, NULL, 'b' },
 		{ "json", no_argument, NULL, 'J' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		MEMORY_OPTIONS,
 	};
 	struct request q = { .priority = DEFAULT_PRIORITY, .watchdog = 10 };
-	struct vd_error err = { "" };
 	bool given = false, bytes = false, json = false;
-	int c;
+	int c, r;
 
 	while ((c = getopt_long(argc, argv, "n:p:bJh", options, NULL)) != -1) {
 		given |= !strchr("bJh", c);
 		switch (c) {
-		case 'n':
-			q.name = optarg;
-			if (vd_drive_name_check(q.name, &err))
-				return wrong_usage(EX_WRONG_USAGE, "%s", err.text);
-			break;
-		case 'e':
-			q.engine = optarg;
-			if (strcmp(q.engine, "zram") && strcmp(q.engine, "fuse"))
-				return wrong_usage(EX_WRONG_USAGE,
-						   "engine '%s' is not known: zram and fuse are",
-						   q.engine);
-			break;
-		case 'L':
-			q.limit = optarg;
-			break;
 		case 'p':
-			if (parse_number(optarg, 0, 32767, &q.priority))
+			if (vd_int_parse(optarg, 0, 32767, &q.priority))
 				return wrong_usage(EX_WRONG_USAGE, "priority '%s': 0 to 32767",
 						   optarg);
 			break;
 		case 'w':
-			if (parse_number(optarg, 1, 3600, &q.watchdog))
+			if (vd_int_parse(optarg, 1, 3600, &q.watchdog))
 				return wrong_usage(EX_WRONG_USAGE,
 						   "watchdog '%s': 1 to 3600 seconds", optarg);
 			break;
 		case 'T':
 			q.tune = true;
-			break;
-		case 'F':
-			q.force = true;
 			break;
 		case 'b':
 			bytes = true;
@@ -301,7 +236,9 @@ int cmd_swap(int argc, char **argv)
 			fputs(usage, stdout);
 			return 0;
 		default:
-			return wrong_usage(EX_WRONG_USAGE, NULL);
+			r = memory_option(c, optarg, &q.memory);
+			if (r)
+				return r;
 		}
 	}
 	argc -= optind;
@@ -322,6 +259,7 @@ int cmd_swap(int argc, char **argv)
 	if (argc != 2)
 		return wrong_usage(EX_WRONG_USAGE,
 				   argc < 2 ? "a size is needed" : "too many arguments");
-	q.size = argv[1];
-	return swap_on(&q);
+	q.memory.size = argv[1];
+	r = memory_check(&q.memory);
+	return r ? r : swap_on(&q);
 }

@@ -140,7 +140,10 @@ int image_lock(const struct opened *o, bool writable, struct vd_error *err);
  */
 int image_identify(const struct opened *o, char *words, size_t size, bool *container,
 		   struct vd_error *err);
-/* Turns a path into an absolute one without following links or touching what it names. */
+
+/* path.c */
+
+/* Turns a path into an absolute one without following links or touching what it names. @out holds PATH_MAX. */
 int path_absolute(const char *path, char *out, struct vd_error *err);
 
 /* options.c */
@@ -179,6 +182,49 @@ int memory_size(const char *text, uint64_t *bytes, struct vd_error *err);
 /* -ENOMEM with words when @bytes are more than is available. */
 int memory_fits(uint64_t bytes, const char *what, struct vd_error *err);
 
+/* What ramdisk and swap are asked for alike. */
+struct memory_request {
+	const char *size, *name, *engine, *limit, *backing, *backing_size;
+	bool force, foreground;
+};
+#define MEMORY_OPTIONS                                                                             \
+	{ "name", required_argument, NULL, 'n' }, { "engine", required_argument, NULL, 'e' },      \
+		{ "limit", required_argument, NULL, 'L' },                                         \
+		{ "backing", required_argument, NULL, 'K' },                                       \
+		{ "backing-size", required_argument, NULL, 'Z' },                                  \
+		{ "force", no_argument, NULL, 'F' }, { "help", no_argument, NULL, 'h' },           \
+	{                                                                                          \
+		NULL, 0, NULL, 0                                                                   \
+	}
+/* Takes one of these options but for help; anything else, or a wrong value, is wrong_usage(): its status, else 0. */
+int memory_option(int c, const char *arg, struct memory_request *q);
+/* What does not go together, once all options are known: as memory_option(). */
+int memory_check(const struct memory_request *q);
+/* Size, limit, engine and *@why of a drive of @s->type. Nothing is made yet, but a module may be loaded. */
+int memory_fill(const struct memory_request *q, struct vd_drive_state *s, const char **why,
+		struct vd_error *err);
+/*
+ * Makes the backing file and starts the drive, whose state then is in @start->state. *@pid as of start_drive(). On failure nothing is
+ * left.
+ */
+int memory_start(const struct memory_request *q, struct vd_drive_start *start, pid_t *pid,
+		 struct vd_error *err);
+
+/* backing.c: where memdrive's pages go when memory is full. */
+
+struct backing {
+	char path[PATH_MAX]; /* absolute, without links */
+	uint64_t inode;	     /* of the file that was made; 0: a device */
+};
+/*
+ * A file of @size bytes, whole on disk; or a block device, at least so large if @size_given. What is there already is only
+ * taken with @force. Shows a bar on a terminal. -EEXIST, -EOPNOTSUPP (not ext4 or xfs), -ENOSPC, -EINTR with words; then nothing is left.
+ */
+int backing_prepare(const char *file, uint64_t size, bool size_given, bool force, struct backing *b,
+		    struct vd_error *err);
+/* Removes a file that was made, if no drive has it by now. */
+void backing_undo(const struct backing *b);
+
 /* find.c: which drives there are, in which runtime directories. */
 
 struct place {
@@ -209,7 +255,7 @@ bool find_same_image(const struct found *f, dev_t dev, ino_t ino);
 /* Takes a drive down, living or dead. 0 also when somebody else was faster. */
 int find_detach(const struct found *f, bool lazy, struct vd_error *err);
 
-/* attrs.c: the files in NAME/attr (of zram: in sysfs), read by a child so that a drive that hangs never takes the command with it. */
+/* attrs.c: the files in NAME/attr (of what the kernel keeps: in sysfs), read by a child so that a drive that hangs never takes the command with it. */
 
 enum attrs_status { ATTRS_OK, ATTRS_HUNG, ATTRS_FAILED };
 struct attr {

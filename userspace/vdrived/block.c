@@ -8,11 +8,7 @@
 #include <string.h>
 
 #include "userspace/common/device.h"
-
-static bool is_zram(const struct vd_drive_state *s)
-{
-	return !strcmp(s->engine, "zram");
-}
+#include "userspace/common/engine.h"
 
 static int disk_file(const char *dir, char *file, struct vd_error *err)
 {
@@ -28,9 +24,8 @@ int vd_block_attach(const struct vd_drive_state *s, const char *dir, char *devic
 	int r;
 
 	*fd = -1;
-	if (is_zram(s))
-		return vd_zram_add(s->size, s->mem_limit, s->store[0] ? s->store : NULL, device,
-				   err);
+	if (vd_engine_in_kernel(s->engine))
+		return vd_engine_add(s, device, err);
 	r = disk_file(dir, file, err);
 	if (r)
 		return r;
@@ -53,14 +48,15 @@ int vd_block_unuse(const struct vd_drive_state *s, bool lazy, struct vd_error *e
 	return s->mountpoint[0] ? vd_scratch_unmount(s->device, s->mountpoint, lazy, err) : 0;
 }
 
-int vd_block_detach(const struct vd_drive_state *s, const char *dir, int *fd, struct vd_error *err)
+int vd_block_detach(const struct vd_drive_state *s, const char *dir, int patience_ms, int *fd,
+		    struct vd_error *err)
 {
 	char file[PATH_MAX];
 	int r;
 
 	*fd = -1;
-	if (is_zram(s))
-		return vd_zram_remove(s->device, err);
+	if (vd_engine_in_kernel(s->engine))
+		return vd_engine_remove(s, patience_ms, err);
 	r = disk_file(dir, file, err);
 	if (!r)
 		r = vd_loop_detach(s->device, file, err);

@@ -7,8 +7,8 @@
  *
  *   starting   name claimed -> reader parses -> mounts -> both sessions served       failure: everything undone
  *   serving    the reader dies: mounts taken down lazily, a new reader, new mounts   (3 times a minute at most)
- *   lingering  taken down, but files are still open: name and mounts are gone, the reader serves on until
- *              the last one is closed, or SIGTERM
+ *   lingering  taken down, but files are still open: name and mounts are gone, the reader serves on, or the kernel's device
+ *              stays, until the last one is closed, or SIGTERM
  *   over       nothing left
  *
  * What ends `serving`: DETACH on the socket; SIGTERM, SIGINT; somebody unmounts one of the two mounts; a reader that
@@ -41,6 +41,7 @@
 #include "userspace/vdrived/message.h"
 #include "userspace/common/cgroup.h"
 #include "userspace/common/device.h"
+#include "userspace/common/engine.h"
 #include "userspace/vdrived/block.h"
 #include "userspace/vdrived/opener.h"
 #include "userspace/vdrived/reader.h"
@@ -56,6 +57,9 @@
 #define END_MS 5000
 /* How long a reader may take to say that it lives. */
 #define PING_MS 1000
+/* How long others may hold a device that is to go; and when it may also go later. */
+#define RELEASE_MS 5000
+#define LAZY_MS 1000
 /* How long SIGTERM waits for files to be closed. */
 #define TERM_MS 3000
 #define MAX_RESPAWNS 3
@@ -87,6 +91,8 @@ struct keeper {
 	bool safe;		     /* vd_safety_enter() was done */
 
 	bool lingering, over;
+	/* Lingering: state.device is one that the kernel keeps, and is tried again. A loop device goes by itself. */
+	bool device_stays;
 };
 
 static void say(struct keeper *k, int priority, const char *fmt, ...)
@@ -486,7 +492,14 @@ static int unuse_device_lazily(struct keeper *k, struct vd_message *m, int *fd,
 static int detach_device(struct keeper *k, struct vd_message *m, int *fd, struct vd_error *err)
 {
 	(void)m;
-	return vd_block_detach(&k->state, k->dir, fd, err);
+	return vd_block_detach(&k->state, k->dir, RELEASE_MS, fd, err);
+}
+
+static int detach_device_lazily(struct keeper *k, struct vd_message *m, int *fd,
+				struct vd_error *err)
+{
+	(void)m;
+	return vd_block_detach(&k->state, k->dir, LAZY_MS, fd, err);
 }
 
 /* Is this drive a block device too? Without root it is a file. */
@@ -519,6 +532,10 @@ static int start_device(struct keeper *k, struct vd_error *err)
 	r = vd_state_write(k->lock_fd, &k->state, err);
 	if (!r)
 		r = guarded(k, use_device, &m, NULL, err);
+	/* Now there is something on it to see. */
+	if (!r)
+		r = vd_udev_tell(k->rundir, k->state.name, vd_drive_type_name(k->state.type),
+				 k->state.device, err);
 	if (!r && k->state.tune)
 		r = vd_tune_apply(k->rundir, err);
 	return r;
@@ -540,18 +557,36 @@ static int stop_device(struct keeper *k, bool lazy, struct vd_error *err)
 		return r;
 	if (k->device_fd >= 0)
 		close(VD_TAKE_FD(k->device_fd));
-	r = guarded(k, detach_device, &m, &k->device_fd, err);
+	r = guarded(k, lazy ? detach_device_lazily : detach_device, &m, &k->device_fd, err);
 	if (r && !(lazy && r == -EBUSY)) /* then it goes with its last user */
 		return r;
 	if (k->device_fd >= 0)
 		close(VD_TAKE_FD(k->device_fd));
-	k->state.device[0] = '\0';
+	vd_udev_forget(k->rundir, k->state.device);
+	if (r && vd_engine_in_kernel(k->state.engine))
+		k->device_stays = true;
+	else
+		k->state.device[0] = '\0';
 	if (k->state.tune) {
 		r = vd_tune_release(k->rundir, k->state.name, err);
 		if (r)
 			return r;
 	}
 	return 0;
+}
+
+/* Lingering, once a second: is the device's last user gone? */
+static void try_device(struct keeper *k)
+{
+	struct vd_error err = { "" };
+	int fd, r = vd_block_detach(&k->state, k->dir, 0, &fd, &err);
+
+	if (r == -EBUSY)
+		return;
+	if (r)
+		say(k, LOG_ERR, "%s", err.text);
+	k->device_stays = false;
+	k->over = true;
 }
 
 static void unmount_all_lazily(struct keeper *k)
@@ -576,6 +611,15 @@ static void release_name(struct keeper *k)
 	if (k->safe)
 		vd_cgroup_leave(k->state.name);
 	k->safe = false;
+}
+
+/* The name is free for another drive, while what is open goes on. */
+static void linger(struct keeper *k)
+{
+	release_name(k);
+	k->lingering = true;
+	say(k, LOG_INFO,
+	    "files are still open; they can be read and written until they are closed");
 }
 
 static bool any_open(const struct keeper *k)
@@ -677,11 +721,8 @@ static int take_down(struct keeper *k, bool lazy, struct vd_error *err)
 	if (r)
 		return r;
 	/* Without open files the sessions end at once, unless somebody has bound the mount elsewhere, or the reader hangs. */
-	if (!wait_ended(k, lazy ? 200 : END_MS) && (lazy || reader_lives(k))) {
-		release_name(k);
-		k->lingering = true;
-		say(k, LOG_INFO,
-		    "files are still open; the reader serves them until they are closed");
+	if (k->device_stays || (!wait_ended(k, lazy ? 200 : END_MS) && (lazy || reader_lives(k)))) {
+		linger(k);
 		return 0;
 	}
 	end_reader(k);
@@ -699,10 +740,21 @@ static void force_down(struct keeper *k, int grace_ms)
 {
 	struct vd_error err = { "" };
 
+	if (k->device_stays) { /* told a second time */
+		try_device(k);
+		if (k->device_stays)
+			say(k, LOG_WARNING, "%s is still in use, and stays", k->state.device);
+		k->over = true;
+		return;
+	}
 	if (stop_device(k, true, &err)) {
 		say(k, LOG_ERR, "%s", err.text);
 		if (k->state.type == VD_DRIVE_SWAP && vd_swap_active(k->state.device))
 			return;
+	}
+	if (k->device_stays) {
+		linger(k);
+		return;
 	}
 	unmount_all_lazily(k);
 	if (grace_ms && !wait_ended(k, grace_ms))
@@ -940,8 +992,16 @@ static void run(struct keeper *k)
 		struct vd_message m;
 		int r;
 
-		if (poll(pfd, VD_ARRAY_SIZE(pfd), k->dog.abort_fd >= 0 ? 500 : -1) < 0)
+		r = poll(pfd, VD_ARRAY_SIZE(pfd),
+			 k->device_stays	? 1000
+			 : k->dog.abort_fd >= 0 ? 500
+						: -1);
+		if (r < 0)
 			continue;
+		if (!r && k->device_stays) {
+			try_device(k);
+			continue;
+		}
 		if (vd_watchdog_tick(&k->dog, now_ms())) {
 			say(k, LOG_CRIT, "the reader hangs: its connection is aborted");
 			on_reader_gone(k);
@@ -985,8 +1045,8 @@ int vd_keeper_main(const struct vd_keeper_args *args)
 	k.state.uid = geteuid();
 	k.state.gid = getegid();
 	k.state.started = time(NULL);
-	/* The kernel keeps zram's bytes, and shows its attributes. */
-	k.session[VD_SESSION_DRIVE].wanted = strcmp(k.state.engine, "zram") != 0;
+	/* What the kernel keeps, it shows by itself, attributes and all. */
+	k.session[VD_SESSION_DRIVE].wanted = !vd_engine_in_kernel(k.state.engine);
 	k.session[VD_SESSION_FILES].wanted =
 		k.state.type == VD_DRIVE_OPTICAL && k.state.mountpoint[0];
 	openlog("vdrived", LOG_PID, LOG_DAEMON);
@@ -996,11 +1056,14 @@ int vd_keeper_main(const struct vd_keeper_args *args)
 	if (r) {
 		force_down(&k, 0);
 		report(&k, r, &err);
-		return 1;
+		if (!k.device_stays)
+			return 1;
+		r = 1; /* whoever has it open is waited for */
+	} else {
+		report(&k, 0, NULL);
 	}
-	report(&k, 0, NULL);
 	if (!k.foreground)
 		leave_terminal();
 	run(&k);
-	return 0;
+	return r;
 }

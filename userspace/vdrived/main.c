@@ -20,7 +20,8 @@ static void usage(FILE *f)
 	      "               [--mountpoint DIR] [--options OPTS] [--read-only] [--status-fd FD]\n"
 	      "               [--foreground]\n"
 	      "       vdrived --name NAME --type ramdisk|swap --size BYTES [--store lz4|mem]\n"
-	      "               [--engine fuse|zram] [--mem-limit BYTES] [--fs FS] [--mountpoint DIR]\n"
+	      "               [--engine fuse|memdrive|zram] [--mem-limit BYTES] [--fs FS] [--mountpoint DIR]\n"
+	      "               [--backing PATH [--backing-inode N]]\n"
 	      "               [--priority N] [--watchdog SECONDS] [--tune] [--force] [--status-fd FD]\n"
 	      "               [--foreground]\n\n"
 	      "Serves one drive. It is started by vdrive(1) mount and attach, not by hand: see vdrived(8).\n",
@@ -45,17 +46,6 @@ static int parse_fd(const char *text)
 	return (int)fd;
 }
 
-static int parse_int(const char *text, long min, long max, int *out)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (end == text || *end || n < min || n > max)
-		return -EINVAL;
-	*out = (int)n;
-	return 0;
-}
-
 static int copy_text(char *to, size_t size, const char *from)
 {
 	return snprintf(to, size, "%s", from) < (int)size ? 0 : -ENAMETOOLONG;
@@ -77,6 +67,8 @@ int main(int argc, char **argv)
 		{ "store", required_argument, NULL, 'S' },
 		{ "engine", required_argument, NULL, 'e' },
 		{ "fs", required_argument, NULL, 'F' },
+		{ "backing", required_argument, NULL, 'b' },
+		{ "backing-inode", required_argument, NULL, 'B' },
 		{ "priority", required_argument, NULL, 'p' },
 		{ "watchdog", required_argument, NULL, 'w' },
 		{ "tune", no_argument, NULL, 'T' },
@@ -147,12 +139,19 @@ int main(int argc, char **argv)
 		case 'F':
 			r = copy_text(s->fs, sizeof(s->fs), optarg);
 			break;
+		case 'b':
+			r = copy_text(s->backing, sizeof(s->backing), optarg);
+			break;
+		case 'B':
+			if (vd_size_parse(optarg, &s->backing_inode))
+				return bad("not a number", optarg);
+			break;
 		case 'p':
-			if (parse_int(optarg, -1, 32767, &s->priority))
+			if (vd_int_parse(optarg, -1, 32767, &s->priority))
 				return bad("not a priority", optarg);
 			break;
 		case 'w':
-			if (parse_int(optarg, 1, 3600, &s->watchdog))
+			if (vd_int_parse(optarg, 1, 3600, &s->watchdog))
 				return bad("not a number of seconds", optarg);
 			break;
 		case 'T':
