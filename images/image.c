@@ -11,6 +11,8 @@
 const struct vd_image_format *const vd_image_formats[] = {
 	&vd_image_iso,
 	&vd_image_raw,
+	&vd_image_cue,
+	&vd_image_toc,
 	NULL,
 };
 

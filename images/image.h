@@ -46,6 +46,8 @@ extern const struct vd_image_format *const vd_image_formats[];
 
 extern const struct vd_image_format vd_image_iso;
 extern const struct vd_image_format vd_image_raw;
+extern const struct vd_image_format vd_image_cue;
+extern const struct vd_image_format vd_image_toc;
 
 /*
  * Opens an image of any known format. Takes @fd (also on failure). @name as in struct vd_image_head.

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "disc/subchannel.h"
 #include "util/cleanup.h"
 
 bool vd_is_volume_descriptor(const uint8_t *p)
@@ -21,10 +22,33 @@ static void close_disc(struct vd_disc **d)
 	vd_disc_close(*d);
 }
 
+/*
+ * Nothing says in which form the subchannel is: the CRC of Q in the first sectors does. Where all of them are wrong, and in a file
+ * that cannot be read, it is taken as drives give it; who reads the sectors gets the error.
+ */
+#define SUB_SAMPLES 32
+
+static enum vd_sub_form find_sub_form(struct vd_store *store, uint64_t sectors)
+{
+	for (uint64_t i = 0; i < sectors && i < SUB_SAMPLES; i++) {
+		uint8_t sub[VD_SECTOR_SUB];
+		enum vd_sub_form form;
+
+		if (vd_store_pread(store, sub, sizeof(sub),
+				   i * vd_layout_size(VD_LAYOUT_2448) + VD_SECTOR_RAW))
+			break;
+		form = vd_sub_guess_form(sub);
+		if (form != VD_SUB_NONE)
+			return form;
+	}
+	return VD_SUB_RAW;
+}
+
 int vd_image_open_single_track(int fd, enum vd_sector_layout layout, enum vd_track_mode mode,
 			       int32_t start, struct vd_disc **out, struct vd_error *err)
 {
 	struct vd_track t = { .number = 1, .session = 1, .mode = mode, .start = start };
+	struct vd_extent x = { .lba = start, .layout = layout };
 	struct vd_store *store;
 	_cleanup_(close_disc) struct vd_disc *d = NULL;
 	uint64_t sectors;
@@ -47,7 +71,14 @@ int vd_image_open_single_track(int fd, enum vd_sector_layout layout, enum vd_tra
 	if (sectors > INT32_MAX)
 		return vd_error_set(err, -EFBIG, "larger than a disc can be (2^31 sectors)");
 	t.length = (uint32_t)sectors;
-	r = vd_disc_add_stored_track(d, &t, layout, store, 0, err);
+	r = vd_disc_add_track(d, &t, err);
+	if (r)
+		return r;
+	x.length = t.length;
+	x.store = store;
+	if (layout == VD_LAYOUT_2448)
+		x.sub = find_sub_form(store, sectors);
+	r = vd_disc_add_extent(d, &x, err);
 	if (r)
 		return r;
 	*out = VD_TAKE_PTR(d);

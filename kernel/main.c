@@ -463,6 +463,8 @@ int md_device_init(struct md_device *d, u64 size)
 			     GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!d->slots)
 		return -ENOMEM;
+	d->nr_pages = pages;
+	d->disksize = size;
 	r = md_pool_init(d);
 	if (r)
 		goto err_free_slots;
@@ -481,8 +483,6 @@ int md_device_init(struct md_device *d, u64 size)
 	r = md_spill_init(d);
 	if (r)
 		goto err_exit_density;
-	d->nr_pages = pages;
-	d->disksize = size;
 	return 0;
 
 err_exit_density:
@@ -497,6 +497,8 @@ err_destroy_wq:
 err_exit_pool:
 	md_pool_exit(d);
 err_free_slots:
+	d->nr_pages = 0;
+	d->disksize = 0;
 	vfree(d->slots);
 	d->slots = NULL;
 	return r;
@@ -508,6 +510,7 @@ static void set_defaults(struct md_device *d)
 	atomic_long_set(&d->pool.used_max, 0);
 	d->verify = true;
 	d->dedup_on = false;
+	md_density_defaults(d);
 }
 
 void md_device_reset(struct md_device *d)

@@ -22,17 +22,19 @@
  *   ZSTD   POOL     the same                len                                   md_pool_free
  *   LZ4 RAW  RESERVE  struct page *         len, from the page's start            md_reserve_put
  *   LZ4 RAW  SHARED   struct md_shared *    len, of the object that it shares     md_dedup_put
- *   ZSTD   UNIT     struct md_unit *        the unit's, index says which page     md_density_put
+ *   ZSTD   UNIT     struct md_unit *        len: the unit's; index: which page    md_density_put
  *   LZ4 RAW ZSTD  BACKING  byte address     len, behind the object's header       md_backing_put
+ *
+ * A page at UNIT may go to the backing store by itself: with all of its unit's bytes, and its index. Decoding knows by the bytes.
  *
  * How a slot goes from one to the next. "Any" is every state, and what it held is given back.
  *
  *   any              write             SAME, or LZ4/RAW in POOL; SHARED with dedup; RESERVE at the limit
  *   any              discard, zeroes, swap's notice, reset      NONE
  *   RESERVE          spill.c           BACKING, or POOL when there is room again
- *   POOL, SHARED     spill.c           BACKING, once the write has ended well and nobody touched the slot
+ *   POOL, SHARED, UNIT  spill.c           BACKING, once the write has ended well and nobody touched the slot
  *   BACKING          read, detach      POOL (promotion); or it stays
- *   LZ4/RAW in POOL  density.c         ZSTD in POOL or UNIT
+ *   LZ4/RAW in POOL, or SHARED with nobody  density.c         ZSTD in POOL or UNIT
  *   ZSTD             density.c         LZ4/RAW in POOL, when it is read often
  *
  * The lock of a slot
@@ -141,6 +143,7 @@ enum {
 	MD_PACKING,	/* density.c is packing this very content */
 	MD_IDLE,	/* marked by `idle`, and not touched since */
 	MD_STUBBORN,	/* density.c could not make it smaller */
+	MD_WARM,	/* ZSTD: read not long ago */
 	MD_HAS_SUM,
 	MD_KIND_SHIFT,			     /* 3 bits */
 	MD_PLACE_SHIFT = MD_KIND_SHIFT + 3,  /* 3 bits */
@@ -153,7 +156,7 @@ enum {
 struct md_entry {
 	u64 val;
 	u32 sum;
-	u16 len; /* bytes of the encoded page; of UNIT 0: the unit knows */
+	u16 len; /* bytes of the encoded page; at UNIT: of the whole unit */
 	u8 kind;
 	u8 place;
 	u8 index;
@@ -172,14 +175,25 @@ enum md_stat {
 	MD_STAT_FAILED_READS, /* pages */
 	MD_STAT_FAILED_WRITES,
 	MD_STAT_INVALID_IO,
-	MD_STAT_WRITESTALL,    /* allocations that had to try again with reclaim */
-	MD_STAT_RESERVED,      /* pages ever written to the reserve */
-	MD_STAT_DEFERRED,      /* bios that had to wait for the reserve */
-	MD_STAT_VERIFY_FAILED, /* pages whose checksum or form was wrong */
-	MD_STAT_BD_COUNT,      /* backing.c: blocks in use */
-	MD_STAT_BD_READS,      /* spill.c: blocks read */
-	MD_STAT_BD_WRITES,     /* spill.c: blocks written */
-	MD_STAT_SPILLED,       /* slots at BACKING */
+	MD_STAT_WRITESTALL,	  /* allocations that had to try again with reclaim */
+	MD_STAT_RESERVED,	  /* pages ever written to the reserve */
+	MD_STAT_DEFERRED,	  /* bios that had to wait for the reserve */
+	MD_STAT_VERIFY_FAILED,	  /* pages whose checksum or form was wrong */
+	MD_STAT_BD_COUNT,	  /* backing.c: blocks in use */
+	MD_STAT_BD_READS,	  /* spill.c: blocks read */
+	MD_STAT_BD_WRITES,	  /* spill.c: blocks written */
+	MD_STAT_SPILLED,	  /* slots at BACKING */
+	MD_STAT_SHARED,		  /* dedup.c: slots at SHARED */
+	MD_STAT_OBJECTS,	  /* what they share */
+	MD_STAT_DEDUP_SAVED,	  /* bytes of encoded pages that are not there twice */
+	MD_STAT_DEDUP_COLLISIONS, /* pages compared that were not equal */
+	MD_STAT_PACKED,		  /* pages of kind ZSTD in memory */
+	MD_STAT_UNITS,		  /* density.c: that there are */
+	MD_STAT_PACKED_SINCE,	  /* pages ever packed */
+	MD_STAT_PACK_SAVED,	  /* bytes of encoded pages that this saved, ever */
+	MD_STAT_STUBBORN_SINCE,	  /* pages that did not get smaller */
+	MD_STAT_UNPACKED_SINCE,	  /* pages that came back to LZ4 for being read often */
+	MD_STAT_PACK_NS,	  /* CPU time of the thread */
 	MD_STATS,
 };
 
@@ -224,6 +238,10 @@ struct md_device {
 	/* Settings: read without a lock where they are used. */
 	bool verify;
 	bool dedup_on;
+	bool density_on;
+	u8 density_pages;  /* of a unit */
+	int density_level; /* zstd's */
+	u32 density_age;   /* seconds */
 	/* Each file's own; NULL until its init, and whenever it has nothing to keep. */
 	struct md_backing *backing;
 	struct md_spill *spill;
@@ -306,7 +324,7 @@ bool md_slot_same(const struct md_slot *s, const struct md_entry *e);
 
 /*
  * Under the lock: the slot now holds @e, and statistics follow. What it held is *not* given back: this is for moving a
- * page. Clears SPILLING, PACKING, IDLE and STUBBORN; leaves the time alone.
+ * page. Clears SPILLING, PACKING, IDLE, STUBBORN and WARM; leaves the time alone.
  */
 void md_slot_set(struct md_device *d, struct md_slot *s, const struct md_entry *e);
 
@@ -323,10 +341,13 @@ void md_slot_install(struct md_device *d, u32 index, const struct md_entry *e);
 int md_slot_read(struct md_device *d, struct md_slot *s, void *page);
 
 /*
- * Under the lock: copies the stored bytes of a slot at POOL, RESERVE or SHARED to @out, which has PAGE_SIZE bytes, and
+ * Under the lock: copies the stored bytes of a slot at POOL, RESERVE, SHARED or UNIT to @out, which has PAGE_SIZE bytes, and
  * returns how many. They are not checked.
  */
 unsigned int md_slot_copy(struct md_device *d, struct md_slot *s, void *out);
+
+/* Under the lock: the pool's handle of what a slot at POOL, SHARED or UNIT holds, which may be others' as well; else 0. */
+unsigned long md_slot_handle(const struct md_slot *s);
 
 /* Decodes stored bytes of kind LZ4 or RAW from elsewhere, with the sum that the slot had. -EIO as above. */
 int md_entry_decode(struct md_device *d, u32 index, const struct md_entry *e, const void *data,
@@ -367,11 +388,17 @@ int md_pool_store(struct md_device *d, const void *data, unsigned int len, bool 
 const void *md_pool_map(struct md_device *d, unsigned long handle, unsigned int len);
 void md_pool_unmap(struct md_device *d, unsigned long handle, const void *data, unsigned int len);
 
+/* Other bytes in the place of the object's @len, for tests; kept off as for md_pool_map(). */
+void md_pool_overwrite(struct md_device *d, unsigned long handle, const void *data,
+		       unsigned int len);
+
 /* Any context that may take a spin lock. Wakes deferred writes. */
 void md_pool_free(struct md_device *d, unsigned long handle);
 
 unsigned long md_pool_pages(struct md_device *d); /* that it holds */
-bool md_pool_full(struct md_device *d);		  /* at the limit, or above */
+/* Objects of so many bytes and more take a whole page of the pool. */
+unsigned int md_pool_huge(struct md_device *d);
+bool md_pool_full(struct md_device *d); /* at the limit, or above */
 
 unsigned long md_pool_compact(struct md_device *d);   /* pages that it freed */
 unsigned long md_pool_compacted(struct md_device *d); /* in all */
@@ -488,6 +515,7 @@ void md_spill_read(struct md_device *d, struct md_slot *s, struct bio *parent,
 
 /* density.c: recomp_algorithm, recompress, algorithm_params, density_*. */
 extern const struct attribute_group md_density_group;
+void md_density_defaults(struct md_device *d);
 int md_density_init(struct md_device *d);
 void md_density_exit(struct md_device *d);
 void md_density_destroy(struct md_device *d);
@@ -496,6 +524,14 @@ void md_density_destroy(struct md_device *d);
  * look again.
  */
 int md_density_read(struct md_device *d, u32 index, void *page);
+/*
+ * md_entry_decode() for kind ZSTD, wherever the e->len bytes at @data come from: the page that e->index says. May sleep for a
+ * stream. @page is written once all of it is right.
+ */
+int md_density_decode(struct md_device *d, u32 index, const struct md_entry *e, const void *data,
+		      void *page);
+/* Under the slot's lock: the handle of its unit. */
+unsigned long md_density_handle(u64 val);
 /* Under the slot's lock: the slot leaves its unit. */
 void md_density_put(struct md_device *d, const struct md_entry *e);
 /* Of a stream: s->unpack. -ENOMEM. release() may be called without prepare(). */
@@ -517,6 +553,8 @@ int md_dedup_store(struct md_device *d, const void *data, u64 hash, bool hard, s
 void md_dedup_put(struct md_device *d, u64 val);
 /* Under the slot's lock: the object that it shares, a handle of the pool. */
 unsigned long md_dedup_handle(u64 val);
+/* Under the slot's lock: does no other share it, at this moment? */
+bool md_dedup_lone(struct md_device *d, u64 val);
 u64 md_dedup_memory(struct md_device *d);
 
 #endif

@@ -90,6 +90,14 @@ void md_pool_unmap(struct md_device *d, unsigned long handle, const void *data, 
 	md_compat_zs_end(d->pool.zs, handle, len, data);
 }
 
+#ifdef MD_TEST_HOOKS
+void md_pool_overwrite(struct md_device *d, unsigned long handle, const void *data,
+		       unsigned int len)
+{
+	md_compat_zs_write(d->pool.zs, handle, data, len);
+}
+#endif
+
 void md_pool_free(struct md_device *d, unsigned long handle)
 {
 	zs_free(d->pool.zs, handle);
@@ -106,6 +114,11 @@ bool md_pool_full(struct md_device *d)
 	unsigned long limit = READ_ONCE(d->pool.limit_pages);
 
 	return limit && md_pool_pages(d) >= limit;
+}
+
+unsigned int md_pool_huge(struct md_device *d)
+{
+	return zs_huge_class_size(d->pool.zs);
 }
 
 unsigned long md_pool_compact(struct md_device *d)

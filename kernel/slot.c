@@ -36,7 +36,7 @@ struct md_entry md_slot_get(const struct md_slot *s)
 bool md_slot_same(const struct md_slot *s, const struct md_entry *e)
 {
 	const unsigned long marks =
-		BIT(MD_SPILLING) | BIT(MD_PACKING) | BIT(MD_IDLE) | BIT(MD_STUBBORN);
+		BIT(MD_SPILLING) | BIT(MD_PACKING) | BIT(MD_IDLE) | BIT(MD_STUBBORN) | BIT(MD_WARM);
 
 	return s->val == e->val && s->sum == e->sum &&
 	       (READ_ONCE(s->flags) & ~(LOCK_BITS | marks)) == flags_of(e);
@@ -61,6 +61,8 @@ static void count(struct md_device *d, enum md_kind kind, enum md_place place, u
 		md_count(d, MD_STAT_COMPR, by * (long)len);
 	if (kind == MD_RAW)
 		md_count(d, MD_STAT_HUGE, by);
+	if (kind == MD_ZSTD)
+		md_count(d, MD_STAT_PACKED, by);
 }
 
 void md_slot_set(struct md_device *d, struct md_slot *s, const struct md_entry *e)
@@ -164,10 +166,25 @@ int md_entry_decode(struct md_device *d, u32 index, const struct md_entry *e, co
 	return likely(!vd_page_decode(&code, data, page)) ? 0 : md_corrupt(d, index);
 }
 
-/* The handle of a slot at POOL or SHARED. */
 static unsigned long handle_of(const struct md_entry *e)
 {
-	return e->place == MD_AT_POOL ? e->val : md_dedup_handle(e->val);
+	switch (e->place) {
+	case MD_AT_SHARED:
+		return md_dedup_handle(e->val);
+	case MD_AT_UNIT:
+		return md_density_handle(e->val);
+	case MD_AT_POOL:
+		return e->val;
+	default:
+		return 0;
+	}
+}
+
+unsigned long md_slot_handle(const struct md_slot *s)
+{
+	const struct md_entry e = md_slot_get(s);
+
+	return handle_of(&e);
 }
 
 static const void *reserve_data(const struct md_entry *e)

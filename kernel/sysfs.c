@@ -288,8 +288,6 @@ static ssize_t corrupt_store(struct device *dev, struct device_attribute *attr, 
 			     size_t len)
 {
 	struct md_device *d = md_of(dev);
-	unsigned long handle = 0;
-	struct md_entry e;
 	struct md_slot *s;
 	u32 index;
 	u8 *copy;
@@ -302,33 +300,19 @@ static ssize_t corrupt_store(struct device *dev, struct device_attribute *attr, 
 	if (!copy)
 		return -ENOMEM;
 	down_read(&d->init_lock);
-	r = index < d->nr_pages ? -ENODATA : -EINVAL;
-	if (r == -EINVAL)
+	r = -EINVAL;
+	if (index >= d->nr_pages)
 		goto out;
 	s = md_slot_at(d, index);
 	md_slot_lock(s);
-	e = md_slot_get(s);
-	if (e.place == MD_AT_POOL)
-		r = md_slot_copy(d, s, copy);
-	md_slot_unlock(d, s);
-	if (r < 0)
-		goto out;
-	copy[e.len / 2] ^= 1;
-	r = md_pool_store(d, copy, e.len, true, &handle);
-	if (r)
-		goto out;
-	md_slot_lock(s);
-	if (md_slot_same(s, &e)) {
-		unsigned long old = e.val;
-
-		e.val = handle;
-		md_slot_set(d, s, &e);
-		handle = old;
-	} else {
-		r = -EAGAIN;
+	r = -ENODATA;
+	if (md_slot_handle(s)) {
+		r = 0;
+		md_slot_copy(d, s, copy);
+		copy[md_slot_len(s) / 2] ^= 1;
+		md_pool_overwrite(d, md_slot_handle(s), copy, md_slot_len(s));
 	}
 	md_slot_unlock(d, s);
-	md_pool_free(d, handle);
 out:
 	up_read(&d->init_lock);
 	kfree(copy);

@@ -182,6 +182,16 @@ void vd_sub_put_q(uint8_t raw[96], const uint8_t q[12])
 		raw[i] = (uint8_t)((raw[i] & ~0x40) | (q[i / 8] >> (7 - i % 8) & 1) << 6);
 }
 
+enum vd_sub_form vd_sub_guess_form(const uint8_t sub[96])
+{
+	uint8_t q[12];
+
+	if (vd_q_is_whole(sub + 12))
+		return VD_SUB_PLANAR;
+	vd_sub_get_q(sub, q);
+	return vd_q_is_whole(q) ? VD_SUB_RAW : VD_SUB_NONE;
+}
+
 /* Place p of a pack on the disc holds symbol swapped[p] of the pack that began p mod 8 packs before. */
 static const uint8_t swapped[24] = { 0,	 18, 5,	 23, 4,	 2,  6, 7,  8,	9,  10, 11,
 				     12, 13, 14, 15, 16, 17, 1, 19, 20, 21, 22, 3 };

@@ -33,6 +33,11 @@ bool vd_q_get_isrc(const uint8_t q[12], char isrc[VD_ISRC_LEN + 1]);
 /* Between VD_SUB_PLANAR and VD_SUB_RAW; @from and @to may be the same. */
 void vd_sub_to_raw(const uint8_t from[96], uint8_t to[96]);
 void vd_sub_to_planar(const uint8_t from[96], uint8_t to[96]);
+/*
+ * In which of these two forms 96 stored bytes are, by the CRC of Q; VD_SUB_NONE when by that they are neither, as those of a
+ * damaged sector, or none at all.
+ */
+enum vd_sub_form vd_sub_guess_form(const uint8_t sub[96]);
 /* Q alone out of, and into, VD_SUB_RAW. */
 void vd_sub_get_q(const uint8_t raw[96], uint8_t q[12]);
 void vd_sub_put_q(uint8_t raw[96], const uint8_t q[12]);

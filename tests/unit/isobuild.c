@@ -504,6 +504,7 @@ static void write_record(struct writer *w, struct isob_node *n, enum what what, 
 	r[32] = (uint8_t)name;
 	*len = 33 + (uint32_t)name + !(name & 1);
 	if (w->b->xa && !w->joliet) {
+		vd_put_be16(r + *len + 4, what == ENTRY ? n->xa : 0);
 		memcpy(r + *len + 6, "XA", 2);
 		*len += 14;
 	}

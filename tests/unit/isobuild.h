@@ -36,6 +36,7 @@ struct isob_node {
 	uint32_t section; /* bytes a section, whole blocks; 0: all in one */
 	int zisofs;	  /* 1, 2: stored compressed; a block is 32 KiB (1) or 128 KiB (2) */
 	bool no_name;	  /* no NM field */
+	uint16_t xa;	  /* attributes, where the image has XA: 0x0800 Form 1, 0x1000 Form 2 ... */
 	struct isob_extra *extra;    /* more fields for its record */
 	struct isob_node *relocated; /* this is a placeholder (CL) for that directory */
 	bool is_relocated;	     /* RE */

@@ -151,6 +151,90 @@ static void test_other_forms_read_zeros(void)
 	}
 }
 
+/* Layouts that raw_sector_make() has not: the same view, with other bytes between the sectors or without. */
+static void test_other_layouts(void)
+{
+	static const struct {
+		enum vd_sector_layout layout;
+		enum vd_track_mode mode;
+		unsigned int user; /* where it is in a sector; 0: the view has zeros */
+		unsigned int len;
+		bool swapped;
+	} rows[] = {
+		{ VD_LAYOUT_2048, VD_TRACK_MODE2, 24, 2048, false },
+		{ VD_LAYOUT_2324, VD_TRACK_MODE2, 0, 2324, false },
+		{ VD_LAYOUT_2328, VD_TRACK_MODE2, 0, 2328, false },
+		{ VD_LAYOUT_2332, VD_TRACK_MODE2, 24, 2332, false },
+		{ VD_LAYOUT_2336, VD_TRACK_MODE2, 24, 2336, false },
+		{ VD_LAYOUT_2352_SWAPPED, VD_TRACK_MODE1, 16, 2352, true },
+		{ VD_LAYOUT_2352_SWAPPED, VD_TRACK_MODE2, 24, 2352, true },
+		{ VD_LAYOUT_2352, VD_TRACK_AUDIO, 0, 2352, false },
+		{ VD_LAYOUT_2352_SWAPPED, VD_TRACK_AUDIO, 0, 2352, true },
+	};
+	uint8_t *user = check_alloc(SECTORS * 2048);
+	const uint8_t *zeros = check_alloc(SECTORS * 2048);
+
+	fill(user, SECTORS * 2048, 11);
+	for (size_t r = 0; r < VD_ARRAY_SIZE(rows); r++)
+		for (unsigned int gap = 0; gap <= 300; gap += 150) {
+			_cleanup_disc_ struct vd_disc *d = NULL;
+			const uint32_t stride = rows[r].len + gap;
+			struct mem_store *m = mem_store_new(NULL, SECTORS * stride);
+			struct vd_track t = {
+				.number = 1, .session = 1, .mode = rows[r].mode, .length = SECTORS
+			};
+			struct vd_extent x = { .length = SECTORS,
+					       .layout = rows[r].layout,
+					       .store = &m->store,
+					       .stride = stride };
+
+			for (uint32_t i = 0; i < SECTORS; i++) {
+				uint8_t s[2352], *to = m->data + i * stride;
+
+				raw_sector_make(s, VD_LAYOUT_2352,
+						rows[r].mode == VD_TRACK_MODE2 ? RAW_MODE2_FORM1
+									       : RAW_MODE1,
+						(int32_t)i, user + i * 2048);
+				if (rows[r].layout == VD_LAYOUT_2048)
+					memcpy(to, s + 24, 2048);
+				else
+					memcpy(to, rows[r].len < 2352 ? s + 16 : s, rows[r].len);
+				for (size_t k = 0; rows[r].swapped && k < 2352; k += 2) {
+					uint8_t c = to[k];
+
+					to[k] = to[k + 1];
+					to[k + 1] = c;
+				}
+			}
+			ASSERT_OK(vd_disc_new(&d));
+			ASSERT_OK(vd_disc_own_store(d, &m->store));
+			ASSERT_OK(vd_disc_add_track(d, &t, NULL));
+			ASSERT_OK(vd_disc_add_extent(d, &x, NULL));
+			check_view(d, rows[r].user ? user : zeros, SECTORS * 2048);
+			if (check_failed()) {
+				CHECK_FAIL("row %zu, gap %u", r, gap);
+				return;
+			}
+		}
+}
+
+/* One bit of the submode says Form 2; the others have no say. */
+static void test_form_bit(void)
+{
+	uint8_t *user = check_alloc(8 * 2048), *model = check_alloc(8 * 2048);
+	_cleanup_disc_ struct vd_disc *d = NULL;
+	struct mem_store *m;
+
+	fill(user, 8 * 2048, 12);
+	memcpy(model, user, 8 * 2048);
+	ASSERT_OK(vd_disc_new(&d));
+	m = add_track(d, 1, VD_LAYOUT_2352, VD_TRACK_MODE2, user, 8, 0);
+	for (int bit = 0; bit < 8; bit++)
+		m->data[1000 + bit * 2352 + 18] = (uint8_t)(1 << bit);
+	memset(model + 5 * 2048, 0, 2048);
+	check_view(d, model, 8 * 2048);
+}
+
 static void test_gaps_read_zeros(void)
 {
 	_cleanup_disc_ struct vd_disc *d = NULL;
@@ -660,6 +744,8 @@ static const struct check_test tests[] = {
 	{ "layout_sizes", test_layout_sizes },
 	{ "layouts", test_layouts },
 	{ "other_forms_read_zeros", test_other_forms_read_zeros },
+	{ "other_layouts", test_other_layouts },
+	{ "form_bit", test_form_bit },
 	{ "gaps_read_zeros", test_gaps_read_zeros },
 	{ "negative_start", test_negative_start },
 	{ "all_before_zero", test_all_before_zero },

@@ -114,6 +114,34 @@ static void test_packs_are_as_published(void)
 		CHECK_UINT(vd_get_be16(packs + i * 18 + 16) ^ vd_crc16(packs + i * 18, 16), 0xffff);
 }
 
+/* Character set, tracks, copyright; packs of each type; last packs and languages of all blocks. */
+static void test_size_packs(void)
+{
+	_cleanup_text_ struct vd_cdtext *t = make_album();
+	static const uint8_t want[36] = {
+		0,  1, 3, 0,		 /* Latin 1, tracks 1 to 3 */
+		5,  6, 2, 0, 0, 0, 1, 2, /* 80 to 87 */
+		0,  0, 0, 0, 0, 0, 5, 3, /* 88 to 8f */
+		23, 0, 0, 4, 0, 0, 0, 0, 9, 0, 0, 8,
+	};
+	size_t n;
+	const uint8_t *packs = encode(t, &n);
+
+	ASSERT_UINT(n, 24 + 5);
+	for (int i = 0; i < 3; i++) {
+		const uint8_t *p = packs + (21 + i) * 18;
+
+		CHECK_UINT(p[0], 0x8f);
+		CHECK_UINT(p[1], (unsigned int)i);
+		CHECK_MEM(p + 4, want + 12 * i, 12);
+	}
+	/* The other language's last packs. */
+	CHECK_UINT(packs[28 * 18], 0x8f);
+	CHECK_UINT(packs[28 * 18 + 3], 0x30);
+	CHECK_UINT(packs[28 * 18 + 2], 4);
+	CHECK_MEM(packs + 28 * 18 + 4, want + 24, 12);
+}
+
 static void test_round_trip(void)
 {
 	_cleanup_text_ struct vd_cdtext *t = make_album();
@@ -491,6 +519,7 @@ static void test_anything(void)
 
 static const struct check_test tests[] = {
 	{ "packs_are_as_published", test_packs_are_as_published },
+	{ "size_packs", test_size_packs },
 	{ "round_trip", test_round_trip },
 	{ "cdrskin", test_cdrskin },
 	{ "same_as_before", test_same_as_before },

@@ -563,6 +563,21 @@ static void test_leadin(void)
 	}
 }
 
+/* The type of a session is a byte, not a number in BCD. */
+static void test_leadin_of_xa(void)
+{
+	_cleanup_disc_ struct vd_disc *d = NULL;
+	struct vd_track t = {
+		.number = 1, .session = 1, .mode = VD_TRACK_MODE2, .start = 0, .length = 100
+	};
+	uint8_t q[12];
+
+	ASSERT_OK(vd_disc_new(&d));
+	add_track(d, &t);
+	ASSERT_OK(vd_disc_read_q(d, -45150, q));
+	CHECK_STR(hex(q, 10), "4100a090000000012000");
+}
+
 /* P: which sectors are all ones, and no other bit with them. */
 static void test_p(void)
 {
@@ -728,6 +743,23 @@ static void test_transposing(void)
 	}
 }
 
+/* Which form it is stored in, by the CRC of Q. */
+static void test_guessed_form(void)
+{
+	_cleanup_disc_ struct vd_disc *d = make_two_sessions();
+	uint8_t raw[96], planar[96], neither[96] = { 0 };
+
+	CHECK_INT((int)vd_sub_guess_form(neither), VD_SUB_NONE);
+	for (int32_t lba = -150; lba < 1000; lba++) {
+		ASSERT_OK(vd_disc_read_sectors(d, lba, 1, VD_READ_SUB, raw));
+		vd_sub_to_planar(raw, planar);
+		ASSERT_INT((int)vd_sub_guess_form(raw), VD_SUB_RAW);
+		ASSERT_INT((int)vd_sub_guess_form(planar), VD_SUB_PLANAR);
+		planar[13] ^= 1;
+		ASSERT_INT((int)vd_sub_guess_form(planar), VD_SUB_NONE);
+	}
+}
+
 static void test_codes_in_q(void)
 {
 	static const char *const isrcs[] = { "USRC17607839", "AA0Z99999999", "ZZZZZ0000000",
@@ -771,7 +803,9 @@ static const struct check_test tests[] = {
 	{ "published_q", test_published_q },
 	{ "mcn_and_isrc", test_mcn_and_isrc },
 	{ "leadin", test_leadin },
+	{ "leadin_of_xa", test_leadin_of_xa },
 	{ "p", test_p },
+	{ "guessed_form", test_guessed_form },
 	{ "stored_subchannel", test_stored_subchannel },
 	{ "packed_rw", test_packed_rw },
 	{ "cdtext_in_leadin", test_cdtext_in_leadin },

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "disc/subchannel.h"
 #include "images/image.h"
 #include "images/single_track.h"
 #include "rawsector.h"
@@ -176,6 +177,37 @@ static void test_raw(void)
 		CHECK_INT((int)d->extents[0].layout, (int)raw_kinds[i].layout);
 		CHECK_INT((int)d->tracks[0].mode, (int)raw_kinds[i].mode);
 		check_holds(d, user, SECTORS * 2048);
+	}
+}
+
+/* The subchannel behind each sector is found to be in the form that its CRCs say. */
+static void test_raw_subchannel(void)
+{
+	const uint8_t *user = make_user("CD001");
+
+	for (int planar = 0; planar < 2; planar++) {
+		size_t len;
+		uint8_t *raw = make_raw(VD_LAYOUT_2448, RAW_MODE1, user, &len), q[12], want[12];
+		struct opened o;
+
+		for (uint32_t i = 0; i < SECTORS; i++) {
+			uint8_t *sub = raw + i * 2448 + 2352;
+
+			memset(sub, 0, 96);
+			vd_q_position(sub + 12, 4, 1, 1, i, i + 150);
+			/* The first ones are damaged. */
+			if (i < 5)
+				sub[15] ^= 1;
+			if (!planar)
+				vd_sub_to_raw(sub, sub);
+		}
+		o = open_image(raw, len, "a.bin");
+		ASSERT_OK(o.code);
+		CHECK_INT((int)o.disc->extents[0].sub, planar ? VD_SUB_PLANAR : VD_SUB_RAW);
+		ASSERT_OK(vd_disc_read_q(o.disc, 9, q));
+		vd_q_position(want, 4, 1, 1, 9, 159);
+		CHECK_MEM(q, want, 12);
+		vd_disc_close(o.disc);
 	}
 }
 
@@ -525,6 +557,7 @@ static const struct check_test tests[] = {
 	{ "iso", test_iso },
 	{ "name_is_a_hint", test_name_is_a_hint },
 	{ "raw", test_raw },
+	{ "raw_subchannel", test_raw_subchannel },
 	{ "raw_told_by_sync", test_raw_told_by_sync },
 	{ "shortened", test_shortened },
 	{ "single_track_too_short", test_single_track_too_short },

@@ -24,6 +24,13 @@ static void setup(void)
 	check_write_file(check_path("disc/..c"), "dots", 4);
 	check_write_file(check_path("secret"), "outside", 7);
 	check_write_file(check_path("disc-2/secret"), "outside", 7);
+	ASSERT_OK(mkdir(check_path("disc/Sub Dir"), 0755));
+	check_write_file(check_path("disc/Sub Dir/Track 01.BIN"), "cased", 5);
+	check_write_file(check_path("disc/back\\slash.bin"), "slash", 5);
+	check_write_file(check_path("disc/\xc3\x84.bin"), "umlaut", 6);
+	check_write_file(check_path("disc/\xc4.bin"), "latin", 5);
+	check_write_file(check_path("disc/two.bin"), "two", 3);
+	check_write_file(check_path("disc/TWO.bin"), "TWO", 3);
 	ASSERT_OK(symlink("a.bin", check_path("disc/link-in")));
 	ASSERT_OK(symlink("sub/../a.bin", check_path("disc/link-round")));
 	ASSERT_OK(symlink("../secret", check_path("disc/link-out")));
@@ -47,9 +54,28 @@ static void test_opens_beneath(void)
 	static const struct {
 		const char *name, *text;
 	} rows[] = {
-		{ "a.bin", "inside" },	      { "./a.bin", "inside" },	   { "sub/b.bin", "below" },
-		{ "sub/../a.bin", "inside" }, { "sub//./b.bin", "below" }, { "..c", "dots" },
-		{ "link-in", "inside" },      { "link-round", "inside" },
+		{ "a.bin", "inside" },
+		{ "./a.bin", "inside" },
+		{ "sub/b.bin", "below" },
+		{ "sub/../a.bin", "inside" },
+		{ "sub//./b.bin", "below" },
+		{ "..c", "dots" },
+		{ "link-in", "inside" },
+		{ "link-round", "inside" },
+		/* In other cases, and with the other separator. */
+		{ "A.BIN", "inside" },
+		{ ".\\A.bin", "inside" },
+		{ "SUB/b.bin", "below" },
+		{ "sub\\b.bin", "below" },
+		{ "sub dir/track 01.bin", "cased" },
+		{ "SUB DIR\\TRACK 01.Bin", "cased" },
+		{ "back\\slash.bin", "slash" },
+		{ "\xc3\xa4.BIN", "umlaut" },
+		{ "\xc4.BIN", "latin" },
+		{ "LINK-IN", "inside" },
+		/* One of them is written so. */
+		{ "two.bin", "two" },
+		{ "TWO.bin", "TWO" },
 	};
 	struct vd_keeper_opener o = { .dir_fd = dir_fd };
 
@@ -95,6 +121,17 @@ static void test_refuses(void)
 		{ "sub", -EINVAL },
 		{ "nothing", -ENOENT },
 		{ "a.bin/", -ENOTDIR },
+		{ "Two.bin", -ENOTUNIQ },
+		{ "..\\secret", -EXDEV },
+		{ "..\\disc\\a.bin", -EXDEV },
+		{ "sub\\..\\a.bin", -EXDEV },
+		{ "LINK-OUT", -EXDEV },
+		{ "LINK-DIR\\secret", -EXDEV },
+		{ "Link-Absolute", -EXDEV },
+		{ "\\", -ENOENT },
+		{ "A.BIN\\x", -ENOTDIR },
+		{ "FIFO", -EINVAL },
+		{ "\xe4.bin", -ENOENT }, /* its case is not known: it is no UTF-8 */
 		{ "", -ENOENT },
 	};
 	struct vd_keeper_opener o = { .dir_fd = dir_fd };
@@ -151,6 +188,18 @@ static void test_at_most_256(void)
 	CHECK_HAS(err.text, "256");
 }
 
+/* A reader that has been taken over does not keep the keeper busy with folders. */
+static void test_at_most_1024_searches(void)
+{
+	struct vd_keeper_opener o = { .dir_fd = dir_fd };
+
+	for (int i = 0; i < VD_OPENER_SEARCHES; i++)
+		CHECK_ERRNO(vd_keeper_open(&o, "nothing", NULL), -ENOENT);
+	CHECK_ERRNO(vd_keeper_open(&o, "A.BIN", NULL), -ENOENT);
+	CHECK_INT(o.searched, VD_OPENER_SEARCHES);
+	CHECK_INT(o.opened, 0);
+}
+
 /* A disk names no other file. */
 static void test_no_folder(void)
 {
@@ -184,6 +233,7 @@ static const struct check_test tests[] = {
 	{ "refuses_magic_links", test_refuses_magic_links },
 	{ "device", test_device },
 	{ "at_most_256", test_at_most_256 },
+	{ "at_most_1024_searches", test_at_most_1024_searches },
 	{ "no_folder", test_no_folder },
 	{ "out_of_descriptors", test_out_of_descriptors },
 };

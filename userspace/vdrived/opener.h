@@ -2,7 +2,8 @@
 /*
  * Opens the files that a sheet names, for a reader that may open nothing. The name is a stranger's: it is resolved
  * beneath the folder that the sheet lies in, through no link that leads out and through nothing in /proc;
- * only regular files, only for reading, only so many.
+ * only regular files, only for reading, only so many. Where there is no file of that name, one that differs in case only, or in
+ * `\` for `/`, is taken instead.
  */
 #ifndef VDRIVED_OPENER_H
 #define VDRIVED_OPENER_H
@@ -10,13 +11,15 @@
 #include "util/error.h"
 
 #define VD_OPENER_MAX 256
+#define VD_OPENER_SEARCHES 1024 /* reading folders is not for ever */
 
 struct vd_keeper_opener {
 	int dir_fd; /* borrowed; -1 when nothing may be opened */
 	int opened; /* so far */
+	int searched;
 };
 
-/* A descriptor that the caller owns; -EMFILE, -EXDEV (leads out of the folder), -ENOENT, -EINVAL. */
+/* A descriptor that the caller owns; -EMFILE, -EXDEV (leads out of the folder), -ENOENT, -ENOTUNIQ, -EINVAL. */
 int vd_keeper_open(struct vd_keeper_opener *o, const char *name, struct vd_error *err);
 
 #endif
