@@ -28,7 +28,10 @@ struct vd_msf {
 
 /* LBA 0 is 00:02:00. Addresses before 00:00:00 are counted down from 99:59:74 (MMC-6, table 543). */
 struct vd_msf vd_msf_from_lba(int32_t lba);
-/* The inverse, for any three bytes. */
+/*
+ * The inverse, for any three bytes: 90:00:00 to 99:59:74 are before 00:00:00, as a drive takes them. A time in a sheet is no such
+ * address: (m * 60 + s) * 75 + f sectors are meant there.
+ */
 int32_t vd_msf_to_lba(struct vd_msf msf);
 static inline uint8_t vd_to_bcd(unsigned int n)
 {
