@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "userspace/vdrived/fuse_loop.h"
 #include "userspace/vdrived/message.h"
 #include "util/cleanup.h"
 #include "util/size.h"
@@ -95,7 +96,7 @@ static void show_volume_id(struct vd_served *s, FILE *f)
 
 static void show_view(struct vd_served *s, FILE *f)
 {
-	put_line(f, s->fs ? s->fs->view : "");
+	put_line(f, s->fs ? s->fs->view : s->views.nwav ? "tracks" : "");
 }
 
 static void show_session(struct vd_served *s, FILE *f)
@@ -111,6 +112,15 @@ static void show_sessions(struct vd_served *s, FILE *f)
 static void show_tracks(struct vd_served *s, FILE *f)
 {
 	fprintf(f, "%zu\n", s->disc->ntracks);
+}
+
+/* `vdrive list` reads all attributes: what takes longer is found the next time. */
+#define SCAN_MS 200
+
+static void show_unrepresentable(struct vd_served *s, FILE *f)
+{
+	vd_fuse_loop_will_wait();
+	vd_views_unrepresentable(&s->views, SCAN_MS, f);
 }
 
 static void show_fs_error(struct vd_served *s, FILE *f)
@@ -305,6 +315,7 @@ const struct vd_attribute vd_attributes[] = {
 	{ "tracks", OPTICAL, show_tracks, NULL },
 	{ "type", ALL, show_type, NULL },
 	{ "uid", ALL, show_uid, NULL },
+	{ "unrepresentable", OPTICAL, show_unrepresentable, NULL },
 	{ "view", OPTICAL, show_view, NULL },
 	{ "volume_id", OPTICAL, show_volume_id, NULL },
 #ifdef VDRIVE_TEST_HOOKS

@@ -2,13 +2,14 @@
 /*
  * A drive as files, through libfuse's low-level interface.
  *
- *   VD_SESSION_DRIVE  NAME/  disc.iso, files/, attr/   (optical)
- *                            disk, attr/               (disk)
- *   VD_SESSION_FILES  DIR    what files/ holds
+ *   VD_SESSION_DRIVE  NAME/  disc.iso, disc.bin, disc.cue, tracks/, files/, sessions/, attr/   (optical)
+ *                            disk, attr/                                                       (disk)
+ *   VD_SESSION_FILES  DIR    what files/ holds; of a disc without a file system what tracks/ does
  *
  * Node ids need no table. A file system's inode number is its node id, but for the root of a FILES session, which FUSE
- * calls 1. What we make up ourselves (NAME/ but files/) has bit 62 set. So nothing is remembered for
- * the kernel's sake, `forget` has nothing to do, and a million files cost a reader no memory.
+ * calls 1. What we make up ourselves (NAME/ but files/) has bit 62 set. Below sessions/, bits 56 to 61 say whose file system it
+ * is: 0 is that of files/. So nothing is remembered for the kernel's sake, `forget` has nothing to do, and a
+ * million files cost a reader no memory.
  *
  * A disc never changes: the kernel may keep names, attributes and data for as long as it likes, and in a FILES
  * session a file is read without being opened (ENOSYS to the first open says so). Attributes of attr/ are never kept.
@@ -40,7 +41,17 @@
 #define OWN 0x4000000000000000ull
 #define NODE_ATTR_DIR (OWN | 1)
 #define NODE_MEDIUM (OWN | 2)
+#define NODE_BIN (OWN | 3)
+#define NODE_CUE (OWN | 4)
+#define NODE_CDT (OWN | 5)
+#define NODE_TRACKS (OWN | 6)
+#define NODE_SESSIONS (OWN | 7)
+#define NODE_FILES (OWN | 8) /* stands for the root of the file system */
 #define NODE_ATTR(i) (OWN | (0x100 + (uint64_t)(i)))
+#define NODE_TRACK(n) (OWN | (0x1000 + (uint64_t)(n)))
+
+#define SESSION_SHIFT 56
+#define SESSION_MASK 0x3fu
 
 struct vd_fuse_session {
 	struct vd_served *served;
@@ -60,16 +71,44 @@ static struct vd_fuse_session *session_of(fuse_req_t req)
 
 static bool is_own(const struct vd_fuse_session *fs, fuse_ino_t node)
 {
-	return (node & OWN) || (fs->kind == VD_SESSION_DRIVE && node == FUSE_ROOT_ID);
+	return (node & OWN) ||
+	       (node == FUSE_ROOT_ID && (fs->kind == VD_SESSION_DRIVE || !fs->served->fs));
+}
+
+/* The root of a FILES session without a file system is tracks/. */
+static fuse_ino_t own_node(const struct vd_fuse_session *fs, fuse_ino_t node)
+{
+	return node == FUSE_ROOT_ID && fs->kind == VD_SESSION_FILES ? NODE_TRACKS : node;
+}
+
+/* The number in bits 56 to 61 of a node: 0, or 1 + an index into views.sessions. */
+static unsigned int session_tag(fuse_ino_t node)
+{
+	return node == FUSE_ROOT_ID ? 0 : (unsigned int)(node >> SESSION_SHIFT) & SESSION_MASK;
+}
+
+/* The file system that a node belongs to; NULL for one that we never gave out. */
+static struct vd_fs *fs_of(const struct vd_fuse_session *fs, fuse_ino_t node)
+{
+	struct vd_served *s = fs->served;
+	unsigned int tag = session_tag(node);
+
+	if (!tag)
+		return s->fs;
+	/* What gave the node out has seen to it that they are open. */
+	return tag <= VD_VIEWS_SESSIONS ? s->views.sessions[tag - 1].fs : NULL;
 }
 
 static uint64_t to_ino(const struct vd_fuse_session *fs, fuse_ino_t node)
 {
-	return node == FUSE_ROOT_ID ? fs->served->fs->root : node;
+	return node == FUSE_ROOT_ID ? fs->served->fs->root
+				    : node & ~((uint64_t)SESSION_MASK << SESSION_SHIFT);
 }
 
-static fuse_ino_t to_node(const struct vd_fuse_session *fs, uint64_t ino)
+static fuse_ino_t to_node(const struct vd_fuse_session *fs, unsigned int tag, uint64_t ino)
 {
+	if (tag)
+		return ino | (uint64_t)tag << SESSION_SHIFT;
 	return fs->kind == VD_SESSION_FILES && ino == fs->served->fs->root ? FUSE_ROOT_ID : ino;
 }
 
@@ -82,9 +121,23 @@ static const struct vd_attribute *attribute_of(const struct vd_served *s, fuse_i
 		       : NULL;
 }
 
-static const char *medium_name(const struct vd_served *s)
+/* The files that show a disc: which view of it a node is. */
+static bool view_of(const struct vd_served *s, fuse_ino_t node, enum vd_view *view, int *track)
 {
-	return s->store ? "disk" : "disc.iso";
+	static const enum vd_view views[] = { VD_VIEW_ISO, VD_VIEW_BIN, VD_VIEW_CUE, VD_VIEW_CDT };
+
+	*track = 0;
+	if (s->store)
+		return false;
+	if (node >= NODE_MEDIUM && node <= NODE_CDT) {
+		*view = views[node - NODE_MEDIUM];
+	} else if (node >= NODE_TRACK(0) && node <= NODE_TRACK(VD_TRACKS_MAX)) {
+		*view = VD_VIEW_TRACK;
+		*track = (int)(node - NODE_TRACK(0));
+	} else {
+		return false;
+	}
+	return true;
 }
 
 /* Attributes. */
@@ -93,6 +146,8 @@ static int own_stat(const struct vd_fuse_session *fs, fuse_ino_t node, struct st
 {
 	const struct vd_served *s = fs->served;
 	const struct vd_attribute *a = attribute_of(s, node);
+	enum vd_view view;
+	int track;
 
 	*st = (struct stat){ .st_ino = node & ~OWN,
 			     .st_nlink = 1,
@@ -100,13 +155,21 @@ static int own_stat(const struct vd_fuse_session *fs, fuse_ino_t node, struct st
 			     .st_gid = s->state.gid,
 			     .st_blksize = 4096 };
 	st->st_mtime = st->st_ctime = st->st_atime = s->state.started;
-	if (node == FUSE_ROOT_ID || node == NODE_ATTR_DIR) {
+	if (node == FUSE_ROOT_ID || node == NODE_ATTR_DIR ||
+	    (node == NODE_TRACKS && s->views.nwav) ||
+	    (node == NODE_SESSIONS && s->fs && s->fs->nsessions > 1)) {
 		st->st_mode = S_IFDIR | 0555;
 		st->st_nlink = 2;
-	} else if (node == NODE_MEDIUM) {
-		st->st_mode = S_IFREG | (!s->store || atomic_load(&s->read_only) ? 0444 : 0644);
-		st->st_size = (off_t)vd_served_size(s);
+	} else if (node == NODE_MEDIUM && s->store) {
+		st->st_mode = S_IFREG | (atomic_load(&s->read_only) ? 0444 : 0644);
+		st->st_size = (off_t)s->store->size;
 		st->st_blocks = st->st_size / 512;
+	} else if (view_of(s, node, &view, &track)) {
+		st->st_mode = S_IFREG | 0444;
+		st->st_size = (off_t)vd_view_size(&s->views, view, track);
+		st->st_blocks = (st->st_size + 511) / 512;
+		if (!st->st_size)
+			return -ENOENT;
 	} else if (a) {
 		st->st_mode = S_IFREG | (a->store ? 0644 : 0444);
 		st->st_size = 4096; /* as in sysfs: what there is shows when it is read */
@@ -132,54 +195,136 @@ static void fs_stat(const struct vd_fs_attr *a, struct stat *st)
 			     .st_ctim = a->ctime };
 }
 
-static void fs_entry(const struct vd_fuse_session *fs, const struct vd_fs_attr *a,
+static void fs_entry(const struct vd_fuse_session *fs, unsigned int tag, const struct vd_fs_attr *a,
 		     struct fuse_entry_param *e)
 {
-	*e = (struct fuse_entry_param){ .ino = to_node(fs, a->ino),
+	*e = (struct fuse_entry_param){ .ino = to_node(fs, tag, a->ino),
 					.attr_timeout = FOREVER,
 					.entry_timeout = FOREVER };
 	fs_stat(a, &e->attr);
+	e->attr.st_ino |= (uint64_t)tag << SESSION_SHIFT;
 }
 
 static int own_entry(const struct vd_fuse_session *fs, fuse_ino_t node, struct fuse_entry_param *e)
 {
+	enum vd_view view;
+	int track;
+
 	*e = (struct fuse_entry_param){ .ino = node, .entry_timeout = FOREVER };
+	if (view_of(fs->served, node, &view, &track))
+		e->attr_timeout = FOREVER;
 	return own_stat(fs, node, &e->attr);
 }
 
-/* files/ in a DRIVE session: the root of the file system. */
-static int files_entry(const struct vd_fuse_session *fs, struct fuse_entry_param *e)
+/* The root of a file system, in a DRIVE session. */
+static int root_entry(const struct vd_fuse_session *fs, struct vd_fs *one, unsigned int tag,
+		      struct fuse_entry_param *e)
 {
 	struct vd_fs_attr a;
-	int r;
+	int r = one ? vd_fs_getattr(one, one->root, &a) : -ENOENT;
 
-	if (!fs->served->fs)
-		return -ENOENT;
-	r = vd_fs_getattr(fs->served->fs, fs->served->fs->root, &a);
 	if (!r)
-		fs_entry(fs, &a, e);
+		fs_entry(fs, tag, &a, e);
 	return r;
+}
+
+/* sessions/N. */
+static int session_entry(const struct vd_fuse_session *fs, int number, struct fuse_entry_param *e)
+{
+	struct vd_served *s = fs->served;
+	int n;
+
+	if (s->fs && number == s->fs->session)
+		return root_entry(fs, s->fs, 0, e);
+	vd_fuse_loop_will_wait();
+	n = vd_views_sessions(&s->views, s->fs, &s->fs_options);
+	for (int i = 0; i < n; i++)
+		if (s->views.sessions[i].number == number)
+			return root_entry(fs, s->views.sessions[i].fs, (unsigned int)i + 1, e);
+	return -ENOENT;
+}
+
+/* What a directory of our own may have, one after the other; what there is of it, own_child() tells. */
+
+#define NAME_MAX_OWN 32
+
+struct own_name {
+	const char *name;
+	fuse_ino_t node;
+	bool disk, disc;
+};
+
+static const struct own_name top_names[] = {
+	{ "disk", NODE_MEDIUM, .disk = true },
+	{ "disc.iso", NODE_MEDIUM, .disc = true },
+	{ "disc.bin", NODE_BIN, .disc = true },
+	{ "disc.cue", NODE_CUE, .disc = true },
+	{ "disc.cdt", NODE_CDT, .disc = true },
+	{ "tracks", NODE_TRACKS, .disc = true },
+	{ "attr", NODE_ATTR_DIR, .disk = true, .disc = true },
+	{ "sessions", NODE_SESSIONS, .disc = true },
+	{ "files", NODE_FILES, .disc = true },
+};
+
+/* 0; -ERANGE: there are no more. The name is set even when the child does not exist. */
+static int own_child_name(const struct vd_fuse_session *fs, fuse_ino_t dir, uint64_t i,
+			  char name[NAME_MAX_OWN])
+{
+	switch (own_node(fs, dir)) {
+	case FUSE_ROOT_ID:
+		if (i >= VD_ARRAY_SIZE(top_names))
+			return -ERANGE;
+		snprintf(name, NAME_MAX_OWN, "%s", top_names[i].name);
+		return 0;
+	case NODE_TRACKS:
+		snprintf(name, NAME_MAX_OWN, "%02u.wav", (unsigned int)i % 100);
+		return i <= VD_TRACKS_MAX ? 0 : -ERANGE;
+	case NODE_SESSIONS:
+		snprintf(name, NAME_MAX_OWN, "%u", (unsigned int)i + 1);
+		return i < 99 ? 0 : -ERANGE;
+	case NODE_ATTR_DIR:
+		if (i >= vd_nattributes)
+			return -ERANGE;
+		snprintf(name, NAME_MAX_OWN, "%s", vd_attributes[i].name);
+		return 0;
+	}
+	return -ENOTDIR;
+}
+
+static int own_child(const struct vd_fuse_session *fs, fuse_ino_t dir, uint64_t i,
+		     struct fuse_entry_param *e)
+{
+	const struct vd_served *s = fs->served;
+
+	switch (own_node(fs, dir)) {
+	case FUSE_ROOT_ID:
+		if (!(s->store ? top_names[i].disk : top_names[i].disc))
+			return -ENOENT;
+		return top_names[i].node == NODE_FILES ? root_entry(fs, s->fs, 0, e)
+						       : own_entry(fs, top_names[i].node, e);
+	case NODE_TRACKS:
+		return own_entry(fs, NODE_TRACK(i), e);
+	case NODE_SESSIONS:
+		return session_entry(fs, (int)i + 1, e);
+	default:
+		return vd_attribute_applies(&vd_attributes[i], s) ? own_entry(fs, NODE_ATTR(i), e)
+								  : -ENOENT;
+	}
 }
 
 static int own_lookup(const struct vd_fuse_session *fs, fuse_ino_t dir, const char *name,
 		      struct fuse_entry_param *e)
 {
-	const struct vd_served *s = fs->served;
+	char text[NAME_MAX_OWN];
+	int r;
 
-	if (dir == FUSE_ROOT_ID) {
-		if (!strcmp(name, medium_name(s)))
-			return own_entry(fs, NODE_MEDIUM, e);
-		if (!strcmp(name, "attr"))
-			return own_entry(fs, NODE_ATTR_DIR, e);
-		return strcmp(name, "files") ? -ENOENT : files_entry(fs, e);
-	}
-	if (dir != NODE_ATTR_DIR)
-		return -ENOTDIR;
-	for (size_t i = 0; i < vd_nattributes; i++)
-		if (vd_attribute_applies(&vd_attributes[i], s) &&
-		    !strcmp(vd_attributes[i].name, name))
-			return own_entry(fs, NODE_ATTR(i), e);
-	return -ENOENT;
+	for (uint64_t i = 0; !(r = own_child_name(fs, dir, i, text)); i++)
+		if (!strcmp(text, name)) {
+			r = own_child(fs, dir, i, e);
+			if (r != -ENOENT)
+				return r;
+		}
+	return r == -ERANGE ? -ENOENT : r;
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -191,11 +336,12 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (is_own(fs, parent)) {
 		r = own_lookup(fs, parent, name, &e);
 	} else {
+		struct vd_fs *one = fs_of(fs, parent);
 		struct vd_fs_attr a;
 
-		r = vd_fs_lookup(fs->served->fs, to_ino(fs, parent), name, strlen(name), &a);
+		r = one ? vd_fs_lookup(one, to_ino(fs, parent), name, strlen(name), &a) : -ESTALE;
 		if (!r) {
-			fs_entry(fs, &a, &e);
+			fs_entry(fs, session_tag(parent), &a, &e);
 		} else if (r == -ENOENT) {
 			/* Never here: that may be remembered too. */
 			e = (struct fuse_entry_param){ .entry_timeout = FOREVER };
@@ -210,15 +356,19 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static int node_stat(struct vd_fuse_session *fs, fuse_ino_t node, struct stat *st, double *timeout)
 {
+	struct vd_fs *one;
 	struct vd_fs_attr a;
 	int r;
 
 	*timeout = 0;
 	if (is_own(fs, node))
-		return own_stat(fs, node, st);
-	r = vd_fs_getattr(fs->served->fs, to_ino(fs, node), &a);
-	if (!r)
+		return own_stat(fs, own_node(fs, node), st);
+	one = fs_of(fs, node);
+	r = one ? vd_fs_getattr(one, to_ino(fs, node), &a) : -ESTALE;
+	if (!r) {
 		fs_stat(&a, st);
+		st->st_ino |= (uint64_t)session_tag(node) << SESSION_SHIFT;
+	}
 	*timeout = FOREVER;
 	return r;
 }
@@ -266,9 +416,8 @@ static void op_readlink(fuse_req_t req, fuse_ino_t node)
 {
 	struct vd_fuse_session *fs = session_of(req);
 	char target[VD_FS_LINK_MAX];
-	int r = is_own(fs, node)
-			? -EINVAL
-			: vd_fs_readlink(fs->served->fs, to_ino(fs, node), target, sizeof(target));
+	struct vd_fs *one = is_own(fs, node) ? NULL : fs_of(fs, node);
+	int r = one ? vd_fs_readlink(one, to_ino(fs, node), target, sizeof(target)) : -EINVAL;
 
 	if (r)
 		fuse_reply_err(req, -r);
@@ -283,6 +432,7 @@ struct dirbuf {
 	struct vd_fuse_session *fs;
 	char *mem;
 	size_t size, used;
+	unsigned int tag;
 	bool plus;
 };
 
@@ -319,7 +469,7 @@ static int fill_fs(void *arg, const char *name, size_t len, const struct vd_fs_a
 		return -ENAMETOOLONG;
 	memcpy(text, name, len);
 	text[len] = '\0';
-	fs_entry(d->fs, attr, &e);
+	fs_entry(d->fs, d->tag, attr, &e);
 	/* Damaged: it has a name and nothing else. Without a node the kernel asks again when somebody wants it. */
 	if (!(attr->mode & S_IFMT))
 		e.ino = 0;
@@ -328,37 +478,20 @@ static int fill_fs(void *arg, const char *name, size_t len, const struct vd_fs_a
 
 static int fill_own(struct dirbuf *d, fuse_ino_t dir, uint64_t pos)
 {
-	const struct vd_served *s = d->fs->served;
 	struct fuse_entry_param e;
-	uint64_t i = pos;
+	char name[NAME_MAX_OWN];
 	int r;
 
-	if (dir == FUSE_ROOT_ID) {
-		const char *const names[] = { medium_name(s), "attr", "files" };
-
-		for (; i < VD_ARRAY_SIZE(names); i++) {
-			r = own_lookup(d->fs, dir, names[i], &e);
-			if (r == -ENOENT)
-				continue;
-			if (r)
-				return r;
-			if (!put_entry(d, names[i], &e, (off_t)i + 3))
-				return 0;
-		}
-		return 0;
-	}
-	if (dir != NODE_ATTR_DIR)
-		return -ENOTDIR;
-	for (; i < vd_nattributes; i++) {
-		if (!vd_attribute_applies(&vd_attributes[i], s))
+	for (uint64_t i = pos; !(r = own_child_name(d->fs, dir, i, name)); i++) {
+		r = own_child(d->fs, dir, i, &e);
+		if (r == -ENOENT)
 			continue;
-		r = own_entry(d->fs, NODE_ATTR(i), &e);
 		if (r)
 			return r;
-		if (!put_entry(d, vd_attributes[i].name, &e, (off_t)i + 3))
+		if (!put_entry(d, name, &e, (off_t)i + 3))
 			return 0;
 	}
-	return 0;
+	return r == -ERANGE ? 0 : r;
 }
 
 static void read_directory(fuse_req_t req, fuse_ino_t dir, size_t size, off_t off, bool plus)
@@ -366,8 +499,14 @@ static void read_directory(fuse_req_t req, fuse_ino_t dir, size_t size, off_t of
 	struct vd_fuse_session *fs = session_of(req);
 	_cleanup_free_ char *mem = malloc(size);
 	struct dirbuf d = { .req = req, .fs = fs, .mem = mem, .size = size, .plus = plus };
-	uint64_t ino = is_own(fs, dir) ? dir & ~OWN : to_ino(fs, dir);
+	const bool own = is_own(fs, dir);
+	struct vd_fs *one = own ? NULL : fs_of(fs, dir);
+	uint64_t ino = own ? dir & ~OWN : to_ino(fs, dir);
 	int r = mem ? 0 : -ENOMEM;
+
+	if (!r && !own && !one)
+		r = -ESTALE;
+	d.tag = session_tag(dir);
 
 	if (!r && off < 1 && !put_dot(&d, ".", ino, 1))
 		r = -EINVAL;
@@ -376,8 +515,7 @@ static void read_directory(fuse_req_t req, fuse_ino_t dir, size_t size, off_t of
 	if (!r && off >= 2) {
 		uint64_t pos = (uint64_t)off - 2;
 
-		r = is_own(fs, dir) ? fill_own(&d, dir, pos)
-				    : vd_fs_readdir(fs->served->fs, ino, pos, fill_fs, &d);
+		r = own ? fill_own(&d, dir, pos) : vd_fs_readdir(one, ino, pos, fill_fs, &d);
 	}
 	/* What was read before the error is good; the next call meets the error first. */
 	if (r && !d.used)
@@ -448,7 +586,8 @@ static void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 	struct vd_served *s = fs->served;
 	const struct vd_attribute *a = attribute_of(s, node);
 	bool writes = (fi->flags & O_ACCMODE) != O_RDONLY;
-	int r = 0;
+	enum vd_view view;
+	int track, r = 0;
 
 	if (fs->kind == VD_SESSION_FILES) {
 		fuse_reply_err(req, ENOSYS); /* and never asked again */
@@ -458,6 +597,8 @@ static void op_open(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *fi)
 		r = open_attr(s, a, fi);
 	else if (node == NODE_MEDIUM)
 		r = writes && atomic_load(&s->read_only) ? -EROFS : 0;
+	else if (view_of(s, node, &view, &track))
+		r = writes ? -EROFS : 0;
 	else if (is_own(fs, node))
 		r = -EISDIR;
 	else if (writes)
@@ -548,10 +689,12 @@ static void ask_place(struct vd_fs *fs, uint64_t ino, struct place *p)
 static ssize_t read_file(const struct vd_fuse_session *fs, fuse_ino_t node, void *buf, size_t len,
 			 uint64_t off)
 {
-	struct vd_fs *f = fs->served->fs;
+	struct vd_fs *f = fs_of(fs, node);
 	struct place *p = &places[(node >> 5 ^ node) % PLACES];
 	int r;
 
+	if (!f)
+		return -ESTALE;
 	if (p->node != node)
 		*p = (struct place){ .node = node };
 	else if (!p->asked)
@@ -566,12 +709,34 @@ static ssize_t read_file(const struct vd_fuse_session *fs, fuse_ino_t node, void
 	return r ? r : (ssize_t)len;
 }
 
+static ssize_t read_view(struct vd_served *s, bool disk, enum vd_view view, int track, void *buf,
+			 size_t size, uint64_t off)
+{
+	uint64_t end = disk ? s->store->size : vd_view_size(&s->views, view, track), start;
+	int r;
+
+	if (off >= end)
+		return 0;
+	if (size > end - off)
+		size = (size_t)(end - off);
+	if (disk || view == VD_VIEW_ISO) {
+		r = vd_served_pread(s, buf, size, off);
+	} else {
+		vd_io_begin(s, &start);
+		r = vd_view_pread(&s->views, view, track, buf, size, off);
+		vd_io_end(s, &s->reads, start, size, r);
+	}
+	return r ? r : (ssize_t)size;
+}
+
 static void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
 	struct vd_fuse_session *fs = session_of(req);
 	struct vd_served *s = fs->served;
 	char *buf = thread_buffer();
+	enum vd_view view = VD_VIEW_ISO;
+	int track;
 	ssize_t n;
 
 	if (!buf) {
@@ -591,16 +756,9 @@ static void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		fuse_reply_buf(req, buf, size);
 		return;
 	}
-	if (node == NODE_MEDIUM) {
-		uint64_t end = vd_served_size(s);
-		int r;
-
-		if ((uint64_t)off >= end)
-			size = 0;
-		else if (size > end - (uint64_t)off)
-			size = (size_t)(end - (uint64_t)off);
-		r = size ? vd_served_pread(s, buf, size, (uint64_t)off) : 0;
-		n = r ? r : (ssize_t)size;
+	if (view_of(s, node, &view, &track) || node == NODE_MEDIUM) {
+		n = read_view(s, node == NODE_MEDIUM && s->store, view, track, buf, size,
+			      (uint64_t)off);
 	} else if (is_own(fs, node)) {
 		n = -EISDIR;
 	} else {
@@ -729,7 +887,7 @@ static void op_statfs(fuse_req_t req, fuse_ino_t node)
 	int r = 0;
 
 	(void)node;
-	if (fs->kind == VD_SESSION_FILES) {
+	if (fs->kind == VD_SESSION_FILES && fs->served->fs) {
 		r = vd_fs_stat(fs->served->fs, &info);
 		st.f_bsize = st.f_frsize = info.block;
 		st.f_blocks = info.bytes / (info.block ? info.block : 1);
@@ -820,7 +978,7 @@ int vd_present_fuse(struct vd_served *s, int kind, int fd_in, void (*serving)(vo
 
 	if (!fs)
 		return vd_error_errno(err, -ENOMEM, "cannot serve the drive");
-	if (kind == VD_SESSION_FILES && !s->fs)
+	if (kind == VD_SESSION_FILES && !s->fs && !s->views.nwav)
 		return vd_error_set(err, -EMEDIUMTYPE, "%s", s->fs_error.text);
 	*fs = (struct vd_fuse_session){
 		.served = s, .kind = kind, .serving = serving, .ended = ended, .arg = arg

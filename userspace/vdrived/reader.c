@@ -86,7 +86,6 @@ static int open_medium(struct vd_served *s, struct vd_error *err)
 {
 	static struct vd_opener opener = { .open = ask_open };
 	const char *base = strrchr(s->state.image, '/');
-	struct vd_fs_options options = { 0 };
 	int r;
 
 	if (vd_drive_in_memory(s->state.type))
@@ -97,15 +96,19 @@ static int open_medium(struct vd_served *s, struct vd_error *err)
 			return vd_error_set(err, -EINVAL, "the file is empty");
 		return r;
 	}
-	r = parse_options(s->state.options, &options, err);
+	r = parse_options(s->state.options, &s->fs_options, err);
 	if (r)
 		return r;
 	r = vd_image_open(&opener, VD_READER_IMAGE, base ? base + 1 : s->state.image, &s->disc,
 			  &s->format, err);
 	if (r)
 		return r;
-	r = vd_fs_open(s->disc, &options, &s->fs, &s->fs_error);
-	if (r && s->state.mountpoint[0])
+	r = vd_views_open(&s->views, s->disc, err);
+	if (r)
+		return r;
+	r = vd_fs_open(s->disc, &s->fs_options, &s->fs, &s->fs_error);
+	/* What is mounted of an audio disc is its tracks. */
+	if (r && s->state.mountpoint[0] && (r != -EMEDIUMTYPE || !s->views.nwav))
 		return vd_error_set(err, r, "%s", s->fs_error.text);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "fs/fs.h"
 #include "images/image.h"
 #include "userspace/common/drive.h"
+#include "userspace/vdrived/views.h"
 
 #define VD_LABEL_MAX 64
 
@@ -27,6 +28,8 @@ struct vd_served {
 	struct vd_fs *fs; /* NULL: no file system that we read; fs_error says why */
 	const struct vd_image_format *format;
 	struct vd_error fs_error;
+	struct vd_fs_options fs_options;
+	struct vd_views views;
 	/* A disk. */
 	struct vd_store *store;
 
@@ -41,7 +44,7 @@ struct vd_served {
 	int sock;		    /* to the keeper */
 };
 
-/* Bytes of the drive's main file. */
+/* Bytes of the drive: of a disc, (last sector + 1) x 2048, of which disc.iso may be a part. */
 uint64_t vd_served_size(const struct vd_served *s);
 
 /* All of @len bytes at @off, counted; 0 or -errno. */

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * One disc in every format: each writes what of it the format can hold, and what is read back must be that disc; then all readings of the
+ * same disc are compared with each other.
+ */
+#include "disc_fixture.h"
+
+#include <stdio.h>
+
+#include "util/cleanup.h"
+
+struct format {
+	const char *name; /* of the format that must be recognised */
+	const char *file;
+	unsigned int features; /* that it can hold */
+	char *(*write)(struct vd_disc *d, const char *name);
+};
+
+/* A new format is a new row. */
+static const struct format formats[] = {
+	{ "cue", "cue", FIX_ALL, fixture_write_cue },
+};
+
+static void check_format(const struct format *f, unsigned int features)
+{
+	struct vd_disc *d = fixture_disc(features), *back;
+	const struct vd_image_format *format = NULL;
+	const char *what = check_printf("%s with features %03x", f->name, features);
+	const char *path = f->write(d, check_printf("%s-%03x", f->file, features));
+
+	back = fixture_open(path, &format);
+	CHECK_STR(format->name, f->name);
+	CHECK(fixture_same(d, back, what));
+	vd_disc_close(back);
+	vd_disc_close(d);
+}
+
+/* All that it can hold, then without one thing after the other, then nothing. */
+static void test_each(void)
+{
+	for (size_t i = 0; i < VD_ARRAY_SIZE(formats); i++) {
+		const struct format *f = &formats[i];
+
+		check_format(f, f->features);
+		check_format(f, 0);
+		for (unsigned int bit = 1; bit <= FIX_SUB; bit <<= 1)
+			if (f->features & bit)
+				check_format(f, f->features & ~bit);
+	}
+}
+
+static void test_all_against_all(void)
+{
+	for (size_t i = 0; i < VD_ARRAY_SIZE(formats); i++) {
+		for (size_t k = i; k < VD_ARRAY_SIZE(formats); k++) {
+			unsigned int features = formats[i].features & formats[k].features;
+			struct vd_disc *d = fixture_disc(features);
+			struct vd_disc *a = fixture_open(
+				formats[i].write(d, check_printf("all-%s", formats[i].file)), NULL);
+			struct vd_disc *b = fixture_open(
+				formats[k].write(d, check_printf("all-%s", formats[k].file)), NULL);
+
+			CHECK(fixture_same(
+				a, b,
+				check_printf("%s beside %s", formats[k].name, formats[i].name)));
+			vd_disc_close(a);
+			vd_disc_close(b);
+			vd_disc_close(d);
+		}
+	}
+}
+
+static const struct check_test tests[] = {
+	{ "each", test_each },
+	{ "all_against_all", test_all_against_all },
+};
+CHECK_MAIN(tests)
