@@ -19,6 +19,7 @@ struct format {
 /* A new format is a new row. */
 static const struct format formats[] = {
 	{ "cue", "cue", FIX_ALL, fixture_write_cue },
+	{ "toc", "toc", FIX_ALL & ~FIX_SESSIONS, fixture_write_toc },
 };
 
 static void check_format(const struct format *f, unsigned int features)
