@@ -76,6 +76,8 @@ static int open_file(struct vd_opener *o, const char *name, struct vd_error *err
 {
 	uint8_t begin[44] = { 0 };
 
+	if (!strncmp(name, "many-", 5))
+		return memory_file("", 0, 2352);
 	for (size_t i = 0; i < VD_ARRAY_SIZE(files); i++) {
 		size_t len = 0;
 
@@ -718,6 +720,247 @@ static void test_toc(void)
 	run_rows(tocs, VD_ARRAY_SIZE(tocs), "disc.toc");
 }
 
+/* The text of a session, `TYPE/TRACK=text` in lines: UTF-8 of language 0, and of others with `LANGUAGE:` before. */
+static const char *describe_text(const struct vd_disc *d, int session)
+{
+	const struct vd_session *s = &d->sessions[session - 1];
+	struct vd_cdtext *t;
+	const char *out = "";
+
+	if (!s->ncdtext)
+		return "";
+	if (!CHECK_OK(vd_cdtext_decode(s->cdtext, s->ncdtext, &t)))
+		return "";
+	CHECK_UINT(t->bad_packs, 0);
+	for (int b = 0; b < VD_CDTEXT_BLOCKS; b++) {
+		if (!t->block[b])
+			continue;
+		if (b || t->block[b]->language != VD_CDTEXT_ENGLISH)
+			out = check_printf("%s%d: language %d\n", out, b, t->block[b]->language);
+		if (t->block[b]->genre)
+			out = check_printf("%s%d: genre %d\n", out, b, t->block[b]->genre);
+		for (int type = VD_CDTEXT_TITLE; type <= VD_CDTEXT_UPC_ISRC; type++)
+			for (int track = 0; track < 100; track++) {
+				const struct vd_cdtext_string *text =
+					vd_cdtext_get(t, b, (enum vd_cdtext_type)type, track);
+				char *utf8 = NULL;
+
+				if (!text || vd_cdtext_to_utf8(t->block[b], text, &utf8))
+					continue;
+				out = check_printf("%s%s%s/%d=%s\n", out,
+						   b ? check_printf("%d:", b) : "",
+						   vd_cdtext_type_name((enum vd_cdtext_type)type),
+						   track, utf8);
+				free(utf8);
+			}
+	}
+	vd_cdtext_free(t);
+	return out;
+}
+
+static void check_text(const char *name, const char *sheet, int session, const char *text)
+{
+	_cleanup_(close_disc) struct vd_disc *d = NULL;
+	struct vd_error err = { "" };
+
+	if (open_sheet(name, sheet, strlen(sheet), &d, &err))
+		CHECK_FAIL("%s: %s", sheet, err.text);
+	else if (session > d->nsessions || strcmp(describe_text(d, session), text))
+		CHECK_FAIL("%s gives\n%s\nnot\n%s", sheet,
+			   session > d->nsessions ? "no session" : describe_text(d, session), text);
+}
+
+static void test_cue_text(void)
+{
+	static const char two[] = "TITLE \"Disc\"\nPERFORMER Somebody\n" A
+		AUDIO("01") "TITLE \"One \"1\"\"\nCOMPOSER x\n" I1 AUDIO(
+			"02") "TITLE Two\nSONGWRITER \"\"\n" I("01", "00:04:00");
+	static const char all[] = "TITLE t\nPERFORMER p\nSONGWRITER s\nCOMPOSER c\nARRANGER a\n"
+				  "MESSAGE m\nDISC_ID d\nGENRE g\nUPC_EAN u\n" ONE;
+	static const char sessions[] =
+		"TITLE Disc\nREM SESSION 01\n" A AUDIO("01") "TITLE One\n" I1
+							     "REM SESSION 02\n" B RAW1("02") I1
+		"REM SESSION 03\n" F("c d.bin", "BINARY") AUDIO("03") "TITLE Three\n" I1;
+
+	check_text("disc.cue", ONE, 1, "");
+	check_text("disc.cue", two, 1,
+		   "title/0=Disc\ntitle/1=One \"1\"\ntitle/2=Two\nperformer/0=Somebody\n"
+		   "composer/1=x\n");
+	check_text("disc.cue", all, 1,
+		   "title/0=t\nperformer/0=p\nsongwriter/0=s\ncomposer/0=c\narranger/0=a\n"
+		   "message/0=m\ndisc_id/0=d\ngenre/0=g\nupc_isrc/0=u\n");
+	/* Each session has what is its own. */
+	check_text("disc.cue", sessions, 1, "title/0=Disc\ntitle/1=One\n");
+	check_text("disc.cue", sessions, 2, "");
+	check_text("disc.cue", sessions, 3, "title/0=Disc\ntitle/3=Three\n");
+	/* UTF-8, with a mark, ISO 8859-1 and Windows-1252; what a disc has no character for. */
+	check_text("disc.cue", "TITLE \"\xc3\x84\xe2\x80\x99\xe2\x80\x9cx\xe2\x80\xa6\"\n" ONE, 1,
+		   "title/0=\xc3\x84'\"x...\n");
+	check_text("disc.cue", "\xef\xbb\xbfTITLE \"\xc3\x84\"\n" ONE, 1, "title/0=\xc3\x84\n");
+	check_text("disc.cue", "TITLE \"\xc4\x92\x80\"\n" ONE, 1, "title/0=\xc3\x84'EUR\n");
+	check_text("disc.cue", "TITLE \"\xe6\x97\xa5\xf0\x9f\x8e\xb5\"\n" ONE, 1, "title/0=\?\?\n");
+}
+
+/* More than a disc can hold: the least important kinds go, the disc stays. */
+static void test_cue_long_text(void)
+{
+	char *name = check_printf("%0200d", 7);
+	const char *sheet = A;
+
+	for (int i = 1; i <= 20; i++)
+		sheet = check_printf(
+			"%sTRACK %02d AUDIO\nTITLE t%d\nMESSAGE \"%s%d\"\nINDEX 01 00:00:%02d\n",
+			sheet, i, i, name, i, i - 1);
+	sheet = check_printf("TITLE Disc\n%s", sheet);
+	{
+		_cleanup_(close_disc) struct vd_disc *d = NULL;
+		struct vd_error err = { "" };
+
+		ASSERT_OK(open_sheet("disc.cue", sheet, strlen(sheet), &d, &err));
+		CHECK_HAS(describe_text(d, 1), "title/0=Disc\ntitle/1=t1\n");
+		CHECK(!strstr(describe_text(d, 1), "message"));
+	}
+}
+
+static void test_cue_text_files(void)
+{
+	static const char *const names[] = { "text.cdt", "header.cdt" };
+
+	for (size_t i = 0; i < VD_ARRAY_SIZE(names); i++) {
+		_cleanup_(close_disc) struct vd_disc *d = NULL;
+		const char *sheet = check_printf("CDTEXTFILE \"%s\"\nTITLE x\n" ONE, names[i]);
+		struct vd_error err = { "" };
+
+		ASSERT_OK(open_sheet("disc.cue", sheet, strlen(sheet), &d, &err));
+		CHECK_UINT(d->sessions[0].ncdtext, 2);
+		CHECK_UINT(d->sessions[0].cdtext[0], 0x80);
+		CHECK_UINT(d->sessions[0].cdtext[18], 0);
+	}
+}
+
+static void test_toc_text(void)
+{
+	check_text(
+		"disc.toc",
+		"CD_DA\nCD_TEXT {\n LANGUAGE_MAP { 0 : EN 1 : 8 }\n"
+		" LANGUAGE 0 { TITLE \"Disc\" PERFORMER \"\" DISC_ID \"X1\" GENRE { 0, 5, 82, 111, 99, 107, 0 }"
+		" SIZE_INFO { 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"
+		" 0, 0, 9, 0, 0, 0, 0, 0, 0, 0 } }\n"
+		" LANGUAGE 1 { TITLE \"Scheibe \\344\" }\n}\n" TA
+		"CD_TEXT { LANGUAGE 0 { TITLE \"On\\145 \\\"1\\\"\" ISRC \"USRC17607839\" }"
+		" LANGUAGE 1 { TITLE \"Eins \xc3\xa4\" } }\n" FA,
+		1,
+		"0: genre 5\ntitle/0=Disc\ntitle/1=One \"1\"\ndisc_id/0=X1\ngenre/0=Rock\n"
+		"upc_isrc/1=USRC17607839\n"
+		"1: language 8\n1:title/0=Scheibe \xc3\xa4\n1:title/1=Eins \xc3\xa4\n");
+	check_text("disc.toc",
+		   "CD_DA\nCD_TEXT { LANGUAGE 0 { ENCODING_ASCII TITLE \"a\" TOC_INFO1 { } } }\n" TA
+			   FA,
+		   1, "title/0=a\n");
+}
+
+/* As Windows writes it: two bytes a character, in both orders. */
+static void test_utf16(void)
+{
+	static const char text[] = "TITLE \"\xc4\"\n" A AUDIO("01") I1;
+
+	for (int big = 0; big < 2; big++) {
+		_cleanup_(close_disc) struct vd_disc *d = NULL;
+		uint8_t *wide = check_alloc(2 + 2 * sizeof(text));
+		struct vd_error err = { "" };
+
+		wide[big ? 0 : 1] = 0xfe;
+		wide[big ? 1 : 0] = 0xff;
+		for (size_t i = 0; i < sizeof(text) - 1; i++) {
+			wide[2 + 2 * i + (big ? 1 : 0)] = (uint8_t)text[i];
+			wide[2 + 2 * i + (big ? 0 : 1)] = 0;
+		}
+		if (!CHECK_OK(open_sheet("disc.cue", wide, 2 * sizeof(text), &d, &err)))
+			CHECK_STR(err.text, "");
+		else
+			CHECK_STR(check_printf("%s%s", describe(d), describe_text(d, 1)),
+				  ONE_IS "title/0=\xc3\x84\n");
+	}
+}
+
+/* Which format a sheet is says its content: a TOC may be called .cue, and a text of any name is no sheet by its looks only. */
+static void test_told_by_content(void)
+{
+	static const struct {
+		const char *name, *text, *error;
+	} rows[] = {
+		{ "disc.cue", "CD_DA\n" TA FA, "" },
+		{ "disc.toc", ONE, "" },
+		{ "DISC.CUE", ONE, "" },
+		{ "x", ONE, "" },
+		{ "x", "CD_DA\n" TA FA, "" },
+		{ "x.txt", "FILE of mine\n", "not a disc image: it looks like a text file" },
+		{ "x.TOC", "FILE of mine\n", "x.TOC:1: 'FILE' where there has to be TRACK" },
+		{ "a\nb.cue", "FILE of mine\n",
+		  "a?b.cue:1: FILE of type 'mine': it is BINARY, MOTOROLA, WAVE, AIFF, FLAC, MP3 or "
+		  "OGG" },
+	};
+
+	for (size_t i = 0; i < VD_ARRAY_SIZE(rows); i++) {
+		_cleanup_(close_disc) struct vd_disc *d = NULL;
+		struct vd_error err = { "" };
+
+		open_sheet(rows[i].name, rows[i].text, strlen(rows[i].text), &d, &err);
+		CHECK_STR(err.text, rows[i].error);
+	}
+}
+
+/* Sheets made to be a burden: an error, or a disc, but soon. */
+static void test_limits(void)
+{
+	struct vd_error err = { "" };
+	struct vd_disc *d;
+	char *big = check_alloc(2 << 20);
+	size_t n = 0;
+
+	/* Larger than a sheet is: not looked at. */
+	memset(big, ' ', 2 << 20);
+	memcpy(big, ONE, strlen(ONE));
+	CHECK_ERRNO(open_sheet("disc.cue", big, (1 << 20) + 1, &d, &err), -EMEDIUMTYPE);
+	CHECK_OK(open_sheet("disc.cue", big, 1 << 20, &d, &err));
+	vd_disc_close(d);
+	/* A zero byte behind what a probe looks at. */
+	big[100000] = '\0';
+	CHECK_ERRNO(open_sheet("disc.cue", big, 1 << 20, &d, &err), -EINVAL);
+	CHECK_STR(err.text, "disc.cue: not a sheet: it has a zero byte in it");
+	/* A long line, and as many short ones as there is room for. */
+	memset(big, 'x', 5000);
+	memcpy(big, "REM ", 4);
+	CHECK_ERRNO(open_sheet("disc.cue", big, 5000, &d, &err), -EINVAL);
+	CHECK_STR(err.text, "disc.cue:1: a line of over 4096 bytes");
+	/* Many files. */
+	n = 0;
+	for (int i = 0; i < 300; i++) {
+		n += (size_t)sprintf(big + n, "FILE many-%d BINARY\n", i);
+		if (i % 99 == 0)
+			n += (size_t)sprintf(big + n, "TRACK %d AUDIO\n", i / 99 + 1);
+		n += (size_t)sprintf(big + n, "INDEX %d 0:0:0\n", i % 99 + 1);
+	}
+	CHECK_ERRNO(open_sheet("disc.cue", big, n, &d, &err), -EINVAL);
+	CHECK_STR(err.text, "disc.cue:516: more than 256 files");
+	/* Many parts of one byte, and more than there may be. */
+	n = (size_t)sprintf(big, "CD_DA TRACK AUDIO\n");
+	while (n < (1 << 20) - 64)
+		n += (size_t)sprintf(big + n, "SILENCE 1\n");
+	CHECK_ERRNO(open_sheet("disc.toc", big, n, &d, &err), -EINVAL);
+	CHECK_STR(err.text, "disc.toc:65538: a track of more than 65536 parts");
+	/* Braces without end, CD-TEXT of all languages without end. */
+	memset(big, '{', 1 << 20);
+	memcpy(big, "CD_DA TRACK CD_TEXT ", 20);
+	CHECK_ERRNO(open_sheet("disc.toc", big, 1 << 20, &d, &err), -EINVAL);
+	n = (size_t)sprintf(big, "CD_DA\nCD_TEXT {\n");
+	while (n < (1 << 20) - 4096)
+		n += (size_t)sprintf(big + n, "LANGUAGE %zu { MESSAGE \"%0500d\" }\n", n % 8, 1);
+	sprintf(big + n, "} TRACK AUDIO\n" FA);
+	CHECK_OK(open_sheet("disc.toc", big, strlen(big), &d, &err));
+	vd_disc_close(d);
+}
+
 /* All files in a folder, for programs that open them themselves. */
 static const char *folder_of_files(void)
 {
@@ -782,45 +1025,83 @@ static const char *shown_by_us(const struct vd_disc *d)
 	return out;
 }
 
-/* cdrdao has the same tracks, and refuses what we do; some of its limits are its own. */
-static void test_cdrdao_agrees(void)
+/* cdrdao 1.2.4 does not know it, or takes it another way. */
+static bool has_other_opinion(const struct row *row)
 {
-	size_t compared = 0;
-	const char *dir;
+	static const char *const names[] = {
+		"another first track", /* newer */
+		"tracks that begin elsewhere",
+		/* It fills sectors up, skips a header by its looks, and counts bytes in sectors of the last size. */
+		"data that ends inside a sector",
+		"binary is not looked at: the header of 44 bytes is sound, too",
+		"mixed sizes in one file",
+		/* It leaves out what lies before the first INDEX, and begins with each file anew. */
+		"a track in two files",
+		"the same without INDEX 00",
+		"a file's beginning is the pregap",
+		/* It takes an INDEX for one from the beginning of the file on. */
+		"indices behind a pregap",
+	};
 
-	if (!check_have_program("cdrdao"))
-		CHECK_SKIP("needs cdrdao");
-	dir = folder_of_files();
-	for (size_t i = 0; i < VD_ARRAY_SIZE(tocs); i++) {
+	/* Sessions are remarks. */
+	if (strstr(row->sheet, "SESSION") || strstr(row->sheet, "AREA"))
+		return true;
+	for (size_t i = 0; i < VD_ARRAY_SIZE(names); i++)
+		if (!strcmp(row->name, names[i]))
+			return true;
+	return false;
+}
+
+/* Compares with what cdrdao has of the good sheets. Returns how many it takes at all. */
+static size_t compare_with_cdrdao(const struct row *rows, size_t n, const char *name, bool all)
+{
+	const char *dir = folder_of_files();
+	size_t compared = 0;
+
+	for (size_t i = 0; i < n; i++) {
 		_cleanup_(close_disc) struct vd_disc *d = NULL;
-		const char *const argv[] = { "cdrdao", "show-toc", "disc.toc", NULL };
+		const char *const argv[] = { "cdrdao", "show-toc", name, NULL };
 		struct check_cmd c = { .argv = argv, .cwd = dir };
 		struct vd_error err = { "" };
-		const char *theirs;
+		const char *theirs, *ours;
 
-		/* Newer than Debian's, or not to be understood there. */
-		if (!tocs[i].layout || strstr(tocs[i].sheet, "FIRST_TRACK_NO") ||
-		    strstr(tocs[i].sheet, "\r") || strstr(tocs[i].sheet, "// end"))
+		if (!rows[i].layout || has_other_opinion(&rows[i]))
 			continue;
-		check_write_file(check_path("files/disc.toc"), tocs[i].sheet,
-				 strlen(tocs[i].sheet));
-		ASSERT_OK(check_run(&c));
+		check_write_file(check_path("files/%s", name), rows[i].sheet,
+				 strlen(rows[i].sheet));
+		if (check_run(&c) || (c.status && !all))
+			continue;
 		theirs = shown_by_cdrdao(c.out);
-		if (!CHECK_OK(
-			    open_sheet("disc.toc", tocs[i].sheet, strlen(tocs[i].sheet), &d, &err)))
+		if (!CHECK_OK(open_sheet(name, rows[i].sheet, strlen(rows[i].sheet), &d, &err)))
 			continue;
-		if (c.status || strcmp(theirs, shown_by_us(d)))
-			CHECK_FAIL("%s:\n%scdrdao has\n%s%s%swe have\n%s", tocs[i].name,
-				   tocs[i].sheet, theirs, c.status ? c.err : "", "",
-				   shown_by_us(d));
+		ours = shown_by_us(d);
+		if (c.status || strcmp(theirs, ours))
+			CHECK_FAIL("%s:\n%scdrdao has\n%s%swe have\n%s", rows[i].name,
+				   rows[i].sheet, theirs, c.status ? c.err : "", ours);
 		compared++;
 	}
-	CHECK(compared > 30);
+	return compared;
+}
+
+/* cdrdao knows all of a TOC, and of CUE the commands of CDRWIN in their usual order. */
+static void test_cdrdao_agrees(void)
+{
+	if (!check_have_program("cdrdao"))
+		CHECK_SKIP("needs cdrdao");
+	CHECK(compare_with_cdrdao(tocs, VD_ARRAY_SIZE(tocs), "disc.toc", true) > 35);
+	CHECK(compare_with_cdrdao(cues, VD_ARRAY_SIZE(cues), "disc.cue", false) > 20);
 }
 
 static const struct check_test tests[] = {
 	{ "cue", test_cue },
 	{ "toc", test_toc },
+	{ "cue_text", test_cue_text },
+	{ "cue_long_text", test_cue_long_text },
+	{ "cue_text_files", test_cue_text_files },
+	{ "toc_text", test_toc_text },
+	{ "utf16", test_utf16 },
+	{ "told_by_content", test_told_by_content },
+	{ "limits", test_limits },
 	{ "cdrdao_agrees", test_cdrdao_agrees },
 };
 CHECK_MAIN(tests)
