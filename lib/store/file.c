@@ -82,31 +82,12 @@ static int file_pwrite(struct vd_store *s, const void *buf, size_t len, uint64_t
 	return 0;
 }
 
-/* Zeros by writing, for what fallocate() cannot do. */
-static int file_zero_by_write(struct vd_store *s, uint64_t off, uint64_t len)
-{
-	static const char zeros[65536];
-
-	while (len) {
-		size_t n = len < sizeof(zeros) ? (size_t)len : sizeof(zeros);
-		int r = file_pwrite(s, zeros, n, off);
-
-		if (r)
-			return r;
-		off += n;
-		len -= n;
-	}
-	return 0;
-}
-
 static int file_fallocate(struct vd_store *s, int mode, uint64_t off, uint64_t len)
 {
 	if (!fallocate(to_file(s)->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len))
 		return 0;
-	if (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS)
-		return -errno;
-	/* No such operation there (vfat, an odd range on a block device): the zeros are written. */
-	return file_zero_by_write(s, off, len);
+	/* -EINVAL: an odd range on a block device. */
+	return errno == EINVAL || errno == ENOSYS ? -EOPNOTSUPP : -errno;
 }
 
 static int file_zero(struct vd_store *s, uint64_t off, uint64_t len)
@@ -160,6 +141,8 @@ int vd_store_file_open(int fd, bool read_only, struct vd_store **out, struct vd_
 		return vd_error_set(err, -EISDIR, "is a directory");
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return vd_error_set(err, -EINVAL, "neither a regular file nor a block device");
+	if (!read_only && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return vd_error_set(err, -EBADF, "is not open for writing");
 	/* The size of a block device is where its end is. */
 	end = S_ISREG(st.st_mode) ? st.st_size : lseek(fd, 0, SEEK_END);
 	if (end < 0)

@@ -39,8 +39,9 @@ int vd_store_zero(struct vd_store *s, uint64_t off, uint64_t len)
 		return -EROFS;
 	if (!len)
 		return 0;
-	if (s->ops->zero)
-		return s->ops->zero(s, off, len);
+	r = s->ops->zero ? s->ops->zero(s, off, len) : -EOPNOTSUPP;
+	if (r != -EOPNOTSUPP)
+		return r;
 	while (len) {
 		size_t n = len < sizeof(zeros) ? (size_t)len : sizeof(zeros);
 
@@ -63,7 +64,8 @@ int vd_store_trim(struct vd_store *s, uint64_t off, uint64_t len)
 		return -EROFS;
 	if (!len)
 		return 0;
-	return s->ops->trim ? s->ops->trim(s, off, len) : vd_store_zero(s, off, len);
+	r = s->ops->trim ? s->ops->trim(s, off, len) : -EOPNOTSUPP;
+	return r == -EOPNOTSUPP ? vd_store_zero(s, off, len) : r;
 }
 
 int vd_store_flush(struct vd_store *s)

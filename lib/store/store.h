@@ -43,9 +43,11 @@ struct vd_store_ops {
 	const char *name;
 	int (*pread)(struct vd_store *s, void *buf, size_t len, uint64_t off);
 	int (*pwrite)(struct vd_store *s, const void *buf, size_t len, uint64_t off);
-	int (*zero)(struct vd_store *s, uint64_t off, uint64_t len); /* NULL: written as zeros */
-	int (*trim)(struct vd_store *s, uint64_t off, uint64_t len); /* NULL: as zero */
-	int (*flush)(struct vd_store *s);			     /* NULL: nothing is volatile */
+	int (*zero)(struct vd_store *s, uint64_t off,
+		    uint64_t len); /* NULL, -EOPNOTSUPP: zeros are written */
+	int (*trim)(struct vd_store *s, uint64_t off,
+		    uint64_t len);	  /* NULL, -EOPNOTSUPP: as zero */
+	int (*flush)(struct vd_store *s); /* NULL: nothing is volatile */
 	/* Where the bytes lie in a file, as far as one contiguous range goes. NULL: nowhere. */
 	int (*map)(struct vd_store *s, uint64_t off, uint64_t len, struct vd_fd_range *out);
 	/* What the bytes cost in memory. NULL: nothing. */
@@ -80,7 +82,8 @@ void vd_store_close(struct vd_store *s); /* NULL is fine */
 /*
  * A regular file or block device. Takes @fd: closes it in vd_store_close(), and on failure too.
  * The size is what it is now; a file that shrinks later gives -EIO. @read_only refuses writes even if
- * the descriptor would allow them. A directory, FIFO, socket or character device: -EINVAL with words.
+ * the descriptor would allow them. A directory: -EISDIR; a FIFO, socket or character device: -EINVAL; a descriptor
+ * that cannot be written, where @read_only is not set: -EBADF; with words.
  */
 int vd_store_file_open(int fd, bool read_only, struct vd_store **out, struct vd_error *err);
 

@@ -116,6 +116,19 @@ static void test_file_bad_descriptor(void)
 	CHECK_HAS(err.text, strerror(EBADF));
 }
 
+static void test_file_that_cannot_be_written(void)
+{
+	struct vd_error err = { "" };
+	struct vd_store *s = NULL;
+	int fd;
+
+	fd = open(check_path("read_only"), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT(fd >= 0);
+	CHECK_ERRNO(vd_store_file_open(fd, false, &s, &err), -EBADF);
+	CHECK_HAS(err.text, "not open for writing");
+	CHECK(is_closed(fd));
+}
+
 static void test_file_that_shrinks(void)
 {
 	const char *path = check_path("shrinks");
@@ -242,6 +255,7 @@ static const struct check_test tests[] = {
 	{ "file_takes_descriptor", test_file_takes_descriptor },
 	{ "file_refuses_what_is_none", test_file_refuses_what_is_none },
 	{ "file_bad_descriptor", test_file_bad_descriptor },
+	{ "file_that_cannot_be_written", test_file_that_cannot_be_written },
 	{ "file_that_shrinks", test_file_that_shrinks },
 	{ "file_empty", test_file_empty },
 	{ "file_trim_frees", test_file_trim_frees },

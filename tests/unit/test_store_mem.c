@@ -18,19 +18,25 @@ static int fails(struct vd_store *s, size_t len, uint64_t off)
 
 static int mem_pread(struct vd_store *s, void *buf, size_t len, uint64_t off)
 {
+	struct mem_store *m = (struct mem_store *)s;
 	int r = fails(s, len, off);
 
+	pthread_mutex_lock(&m->lock);
 	if (!r)
-		memcpy(buf, ((struct mem_store *)s)->data + off, len);
+		memcpy(buf, m->data + off, len);
+	pthread_mutex_unlock(&m->lock);
 	return r;
 }
 
 static int mem_pwrite(struct vd_store *s, const void *buf, size_t len, uint64_t off)
 {
+	struct mem_store *m = (struct mem_store *)s;
 	int r = fails(s, len, off);
 
+	pthread_mutex_lock(&m->lock);
 	if (!r)
-		memcpy(((struct mem_store *)s)->data + off, buf, len);
+		memcpy(m->data + off, buf, len);
+	pthread_mutex_unlock(&m->lock);
 	return r;
 }
 
@@ -40,6 +46,7 @@ static void mem_close(struct vd_store *s)
 
 	if (m->closed)
 		++*m->closed;
+	pthread_mutex_destroy(&m->lock);
 	free(m->data);
 	free(m);
 }
@@ -62,5 +69,6 @@ struct mem_store *mem_store_new(const void *data, uint64_t size)
 		memcpy(m->data, data, size);
 	m->store = (struct vd_store){ .ops = &mem_ops, .size = size, .block = 512 };
 	m->fail_from = UINT64_MAX;
+	pthread_mutex_init(&m->lock, NULL);
 	return m;
 }

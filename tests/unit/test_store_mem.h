@@ -3,6 +3,8 @@
 #ifndef TEST_STORE_MEM_H
 #define TEST_STORE_MEM_H
 
+#include <pthread.h>
+
 #include "store/store.h"
 
 struct mem_store {
@@ -11,7 +13,8 @@ struct mem_store {
 	/* Requests that touch a byte from here on fail with @fail_code; UINT64_MAX: none do. */
 	uint64_t fail_from;
 	int fail_code;
-	int *closed; /* counts up at close; may be NULL */
+	pthread_mutex_t lock; /* over data */
+	int *closed;	      /* counts up at close; may be NULL */
 };
 
 /* Zeros, or a copy of @data. Ends the test when there is no memory. */

@@ -18,13 +18,20 @@
  *   token holder --request that waits--> tokenless worker --done--> takes a free token, or sleeps
  *        ^                                                                |
  *        +---------------------- token passed on or made -----------------+
+ *
+ * Polling. Two threads that wait for each other are woken twice a request, and in a virtual machine that takes longer than
+ * most answers do. So a holder whose last sleep was a short one reads /dev/fuse without sleeping for a while (POLL_NS) before it sleeps
+ * again. In between it offers its CPU to others (sched_yield()); when one of them took it and there is still no request, that CPU has
+ * better to do, and the holder sleeps at once. A drive that is left alone costs nothing: after one sleep that was not short nobody polls.
  */
 #define FUSE_USE_VERSION 312
 #define _GNU_SOURCE
 #include "userspace/vdrived/fuse_loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -38,6 +45,11 @@
 #define BACKLOG 8
 /* One that takes more means that this thread is not needed. */
 #define IDLE_NS 200000
+
+/* How long a thread polls before it sleeps: about what two wake-ups take in a virtual machine. */
+#define POLL_NS 50000
+/* A sched_yield() that takes more has let somebody else run. */
+#define YIELDED_NS 3000
 
 /* What libfuse 3 reads into: 256 pages and a header. Larger than it needs is fine. */
 #define RECEIVE_SIZE ((256u + 16) * 4096)
@@ -115,12 +127,41 @@ static bool take_token(struct loop *l, struct worker *w)
 	return true;
 }
 
+/*
+ * Reads the next request; *@poll_ns is this thread's own and begins at 0. See "Polling" at the head.
+ */
+static int receive(struct loop *l, struct fuse_buf *buf, uint64_t *poll_ns)
+{
+	struct pollfd ready = { .fd = fuse_session_fd(l->se), .events = POLLIN };
+	uint64_t start, now, before;
+	int r;
+
+	r = fuse_session_receive_buf(l->se, buf);
+	if (r != -EAGAIN)
+		return r;
+	start = now = now_ns();
+	while (now - start < *poll_ns) {
+		before = now;
+		sched_yield();
+		now = now_ns();
+		r = fuse_session_receive_buf(l->se, buf);
+		if (r != -EAGAIN)
+			return r;
+		if (now - before > YIELDED_NS)
+			break;
+	}
+	if (poll(&ready, 1, -1) < 0 && errno != EINTR)
+		return -errno;
+	*poll_ns = now_ns() - start < POLL_NS ? POLL_NS : 0;
+	return fuse_session_receive_buf(l->se, buf);
+}
+
 static void work(struct loop *l)
 {
 	struct worker w = { .loop = l };
 	struct fuse_buf buf = { .mem = NULL };
 	unsigned backlog = 0;
-	uint64_t waited;
+	uint64_t waited, poll_ns = 0;
 	int r;
 
 	self = &w;
@@ -139,7 +180,7 @@ static void work(struct loop *l)
 			backlog = 0;
 		}
 		waited = now_ns();
-		r = fuse_session_receive_buf(l->se, &buf);
+		r = receive(l, &buf, &poll_ns);
 		waited = now_ns() - waited;
 		if (r == -EINTR || r == -EAGAIN)
 			continue;
@@ -189,7 +230,11 @@ int vd_fuse_loop(struct fuse_session *se, unsigned threads, bool ready)
 {
 	struct loop l = { .se = se, .ready = ready, .threads = 1, .tokens = 1, .free_tokens = 1 };
 	cpu_set_t cpus;
+	int flags;
 
+	flags = fcntl(fuse_session_fd(se), F_GETFL);
+	if (flags < 0 || fcntl(fuse_session_fd(se), F_SETFL, flags | O_NONBLOCK))
+		return -errno;
 	l.max_tokens = !sched_getaffinity(0, sizeof(cpus), &cpus) ? (unsigned)CPU_COUNT(&cpus) : 1;
 	l.max_threads = threads ? threads : l.max_tokens;
 	if (l.max_tokens > l.max_threads)
