@@ -24,7 +24,7 @@ mkdir "$tree"
 dpkg-deb --fsys-tarfile "$deb" | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
 	tar -xJ -C "$tree" --strip-components=1 --wildcards --exclude='*/Documentation/[a-z]*' --exclude='*.dts*' \
 		--exclude='*/arch/[a-tv-wyz]*/*.[chS]' --exclude='*/arch/xtensa/*.[chS]' \
-		--exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*.[ch]' --exclude='*/drivers/media/*.[ch]' \
+		--exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*/*.[ch]' --exclude='*/drivers/media/*.[ch]' \
 		--exclude='*/sound/*.[ch]' --exclude='*/tools/testing/*' --exclude='*/tools/perf/*' ||
 	die "$deb: cannot be unpacked"
 cd "$tree"

@@ -127,7 +127,7 @@ module() {
 	mkdir -p "$out.build"
 	cp "$sources"/{*.[ch],Kbuild,Makefile} "$out.build/"
 	# The compiler of Debian 12 is the one that it builds its kernels with, whatever make finds its version to be.
-	if ! make -C "$dir/build" "${arch[@]}" M="$out.build" KCFLAGS=-Werror -j 2 modules >"$log" 2>&1 ||
+	if ! make -C "$dir/build" "${arch[@]}" M="$out.build" KCFLAGS=-Werror VDRIVE_TEST_HOOKS=1 -j 2 modules >"$log" 2>&1 ||
 		grep -iE 'warning' "$log" | grep -v 'compiler differs' | grep -q .; then
 		cat "$log"
 		echo "FAIL built"
