@@ -424,6 +424,7 @@ struct md_stream {
 	struct mutex lock;
 	void *out;    /* PAGE_SIZE bytes: an encoded page. NULL while the CPU is away */
 	void *work;   /* VD_PAGE_WORK_SIZE */
+	void *copy;   /* PAGE_SIZE bytes, with MD_ZS_COPIES; not under the mutex */
 	void *unpack; /* density.c's: what zstd needs to unpack, or NULL */
 };
 
@@ -433,6 +434,9 @@ void md_streams_exit(void);
 /* Locked, with its buffers there. May sleep. Never two by one task. */
 struct md_stream *md_stream_get(void);
 void md_stream_put(struct md_stream *s);
+/* This CPU's copy buffer, which is ours until it is put; nothing sleeps in between. */
+void *md_stream_copy_get(void);
+void md_stream_copy_put(void);
 size_t md_streams_memory(void); /* bytes, of all CPUs, but for density's */
 
 /* main.c */

@@ -11,14 +11,6 @@
 
 #define POOL_GFP (GFP_NOIO | __GFP_NOWARN | __GFP_HIGHMEM | __GFP_MOVABLE)
 
-#if MD_ZS_COPIES
-/* For objects across two pages. A mapping lasts as long as a slot's lock, so the CPU is ours. */
-static DEFINE_PER_CPU(u8[PAGE_SIZE], copies);
-#define copy_buffer() this_cpu_ptr(copies)
-#else
-#define copy_buffer() NULL
-#endif
-
 void md_pool_setup(struct md_device *d)
 {
 	struct md_pool *p = &d->pool;
@@ -82,12 +74,15 @@ int md_pool_store(struct md_device *d, const void *data, unsigned int len, bool 
 
 const void *md_pool_map(struct md_device *d, unsigned long handle, unsigned int len)
 {
-	return md_compat_zs_begin(d->pool.zs, handle, len, copy_buffer());
+	return md_compat_zs_begin(d->pool.zs, handle, len,
+				  MD_ZS_COPIES ? md_stream_copy_get() : NULL);
 }
 
 void md_pool_unmap(struct md_device *d, unsigned long handle, const void *data, unsigned int len)
 {
 	md_compat_zs_end(d->pool.zs, handle, len, data);
+	if (MD_ZS_COPIES)
+		md_stream_copy_put();
 }
 
 #ifdef MD_TEST_HOOKS

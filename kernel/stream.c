@@ -18,6 +18,8 @@ static enum cpuhp_state hotplug_state;
 static void release(struct md_stream *s)
 {
 	md_density_stream_release(s);
+	kfree(s->copy);
+	s->copy = NULL;
 	kvfree(s->work);
 	s->work = NULL;
 	kfree(s->out);
@@ -33,7 +35,9 @@ static int cpu_prepare(unsigned int cpu)
 	mutex_lock(&s->lock);
 	out = kmalloc_node(PAGE_SIZE, GFP_KERNEL, cpu_to_node(cpu));
 	s->work = kvmalloc_node(VD_PAGE_WORK_SIZE, GFP_KERNEL, cpu_to_node(cpu));
-	if (!out || !s->work)
+	if (MD_ZS_COPIES)
+		s->copy = kmalloc_node(PAGE_SIZE, GFP_KERNEL, cpu_to_node(cpu));
+	if (!out || !s->work || (MD_ZS_COPIES && !s->copy))
 		goto err_release;
 	r = md_density_stream_prepare(s, cpu);
 	if (r)
@@ -95,7 +99,18 @@ void md_stream_put(struct md_stream *s)
 	mutex_unlock(&s->lock);
 }
 
+void *md_stream_copy_get(void)
+{
+	/* A CPU that runs has its buffers: they come before it does and go after it has gone. */
+	return get_cpu_ptr(&streams)->copy;
+}
+
+void md_stream_copy_put(void)
+{
+	put_cpu_ptr(&streams);
+}
+
 size_t md_streams_memory(void)
 {
-	return num_online_cpus() * (PAGE_SIZE + VD_PAGE_WORK_SIZE);
+	return num_online_cpus() * (PAGE_SIZE + VD_PAGE_WORK_SIZE + (MD_ZS_COPIES ? PAGE_SIZE : 0));
 }
