@@ -155,7 +155,7 @@ static int prepare(struct conversion *v, struct vd_error *err)
 		if (!fits_in_sheet(q->bin_name))
 			return vd_error_set(err, -EINVAL,
 					    "%s: a sheet cannot name a file like that", v->bin);
-		if (!strcmp(v->bin, q->out))
+		if (ends_with(q->out, ".bin"))
 			return vd_error_set(err, -EINVAL, "%s: a sheet's name ends with %s", q->out,
 					    q->target->suffix);
 	}
@@ -180,18 +180,23 @@ static int run(struct conversion *v, struct opened *image)
 				       .output = open_output,
 				       .progress = show_progress };
 	struct vd_error err = { "" };
+	const char *about = v->q.out;
 	int r = prepare(v, &err);
 
 	catch_signals();
-	if (!r)
-		r = image_open(v->q.image->given, false, image, &err);
-	if (!r)
-		r = caged_run(&job, &err);
+	if (!r) {
+		about = image->given;
+		r = image_open(image->given, false, image, &err);
+		if (!r)
+			r = caged_run(&job, &err);
+	}
 	progress_end(&v->progress);
-	if (!r && !interrupted)
+	if (!r && !interrupted) {
+		about = v->q.out;
 		r = outputs_commit(&v->outputs, &err);
+	}
 	if (r < 0 && !interrupted)
-		complain_error(r, &err, v->q.out);
+		complain_error(r, &err, about);
 	outputs_drop(&v->outputs);
 	if (interrupted) {
 		/* Whoever waits for us shall see what ended us. */

@@ -3,7 +3,7 @@
  * vdrive info: opens the image as the user; a child of it in the cage looks at the image and prints. Whatever an image does to the
  * parsers, it does in there.
  */
-#include "userspace/vdrive/vdrive.h"
+#include "userspace/vdrive/info.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fs/iso9660/iso9660.h"
-#include "images/image.h"
 #include "userspace/vdrive/caged.h"
 #include "util/size.h"
 
@@ -27,16 +25,6 @@ static const char usage[] = "\nUsage:\n"
 			    " -h, --help         display this help\n"
 			    "\n"
 			    "For more details see vdrive-info(1).\n";
-
-/* All that is known of an image. What failed is NULL and said in @status. */
-struct report {
-	const char *path;
-	const struct vd_image_format *format;
-	struct vd_disc *disc;
-	struct vd_fs *fs;
-	struct vd_iso_info *iso;
-	uint64_t size; /* of the file */
-};
 
 static const char *platform_name(uint8_t platform)
 {
@@ -60,11 +48,6 @@ static const char *media_name(uint8_t media)
 					     "hard disk" };
 
 	return media < VD_ARRAY_SIZE(names) ? names[media] : "unknown";
-}
-
-static const char *mode_name(enum vd_track_mode mode)
-{
-	return mode == VD_TRACK_MODE2 ? "mode 2" : "mode 1";
 }
 
 struct tree {
@@ -91,7 +74,7 @@ static void list_partition_tables(const struct vd_iso_info *iso, struct tree tab
 
 /* JSON */
 
-static void json_time(struct json *j, const char *key, time_t t)
+void info_json_time(struct json *j, const char *key, time_t t)
 {
 	char buf[32];
 
@@ -118,10 +101,10 @@ static void json_volume(struct json *j, const struct report *r)
 		json_string(j, "publisher_id", iso->publisher_id);
 		json_string(j, "preparer_id", iso->preparer_id);
 		json_string(j, "application_id", iso->application_id);
-		json_time(j, "created", iso->created);
-		json_time(j, "modified", iso->modified);
-		json_time(j, "expires", iso->expires);
-		json_time(j, "effective", iso->effective);
+		info_json_time(j, "created", iso->created);
+		info_json_time(j, "modified", iso->modified);
+		info_json_time(j, "expires", iso->expires);
+		info_json_time(j, "effective", iso->effective);
 		json_number(j, "bytes", iso->bytes);
 		json_number(j, "block", iso->block);
 		json_bool(j, "rock_ridge", iso->rock_ridge);
@@ -136,49 +119,6 @@ static void json_volume(struct json *j, const struct report *r)
 		json_end(j, ']');
 	}
 	json_end(j, '}');
-}
-
-static void json_sessions(struct json *j, const struct report *r)
-{
-	const struct vd_iso_info *iso = r->iso;
-
-	json_begin(j, "sessions", '[');
-	for (int i = 0; iso && i < iso->nsessions; i++) {
-		json_begin(j, NULL, '{');
-		json_number(j, "session", (uint64_t)i + 1);
-		json_number(j, "lba", iso->sessions[i].lba);
-		json_number(j, "bytes", iso->sessions[i].bytes);
-		json_string(j, "volume_id", iso->sessions[i].volume_id);
-		json_time(j, "created", iso->sessions[i].created);
-		json_end(j, '}');
-	}
-	json_end(j, ']');
-}
-
-/* Bytes of its sectors as they are stored; 0 when none is. */
-static uint32_t sector_size(const struct vd_disc *d, const struct vd_track *t)
-{
-	const struct vd_extent *x = vd_disc_track_extent(d, t);
-
-	return x ? x->stride : 0;
-}
-
-static void json_tracks(struct json *j, const struct report *r)
-{
-	json_begin(j, "tracks", '[');
-	for (size_t i = 0; i < r->disc->ntracks; i++) {
-		const struct vd_track *t = &r->disc->tracks[i];
-
-		json_begin(j, NULL, '{');
-		json_number(j, "track", (uint64_t)t->number);
-		json_number(j, "session", (uint64_t)t->session);
-		json_string(j, "mode", mode_name(t->mode));
-		json_number(j, "sector", sector_size(r->disc, t));
-		json_number(j, "start", (uint64_t)t->start);
-		json_number(j, "length", t->length);
-		json_end(j, '}');
-	}
-	json_end(j, ']');
 }
 
 static void json_boot(struct json *j, const struct report *r)
@@ -210,8 +150,9 @@ static void print_json(struct json *j, const struct report *r)
 	json_string(j, "format", r->format->name);
 	json_number(j, "size", r->size);
 	json_number(j, "sectors", vd_disc_size(r->disc) / VD_SECTOR_USER);
-	json_tracks(j, r);
-	json_sessions(j, r);
+	info_json_disc(j, r);
+	info_json_tracks(j, r);
+	info_json_sessions(j, r);
 	json_boot(j, r);
 	json_begin(j, "partition_tables", '[');
 	if (r->iso) {
@@ -230,7 +171,7 @@ static void print_json(struct json *j, const struct report *r)
 
 /* Text */
 
-static void put(const char *key, const char *value)
+void info_put(const char *key, const char *value)
 {
 	_cleanup_free_ char *safe = NULL;
 
@@ -244,7 +185,7 @@ static void put_time(const char *key, time_t t)
 {
 	char buf[32];
 
-	put(key, text_time(t, buf));
+	info_put(key, text_time(t, buf));
 }
 
 static void put_size(const char *key, uint64_t bytes)
@@ -274,9 +215,9 @@ static void print_volume(const struct report *r)
 	const struct vd_iso_info *iso = r->iso;
 	struct tree trees[TREES_MAX], tables[3];
 
-	put("File system:", r->fs->ops->name);
-	put("Label:", r->fs->volume);
-	put("Shown as:", r->fs->view);
+	info_put("File system:", r->fs->ops->name);
+	info_put("Label:", r->fs->volume);
+	info_put("Shown as:", r->fs->view);
 	if (!iso)
 		return;
 	list_trees(iso, trees);
@@ -284,70 +225,21 @@ static void print_volume(const struct report *r)
 	if (iso->joliet_level)
 		printf("%-16s%d\n", "Joliet level:", iso->joliet_level);
 	if (iso->zisofs_seen)
-		put("Compression:", "zisofs");
+		info_put("Compression:", "zisofs");
 	put_size("Volume size:", iso->bytes);
 	printf("%-16s%u\n", "Block size:", iso->block);
-	put("Volume id:", iso->volume_id);
-	put("System id:", iso->system_id);
-	put("Volume set id:", iso->volume_set_id);
-	put("Publisher id:", iso->publisher_id);
-	put("Preparer id:", iso->preparer_id);
-	put("Application id:", iso->application_id);
+	info_put("Volume id:", iso->volume_id);
+	info_put("System id:", iso->system_id);
+	info_put("Volume set id:", iso->volume_set_id);
+	info_put("Publisher id:", iso->publisher_id);
+	info_put("Preparer id:", iso->preparer_id);
+	info_put("Application id:", iso->application_id);
 	put_time("Created:", iso->created);
 	put_time("Modified:", iso->modified);
 	put_time("Expires:", iso->expires);
 	put_time("Effective:", iso->effective);
 	list_partition_tables(iso, tables);
 	put_list("Partitions:", tables, VD_ARRAY_SIZE(tables), "none");
-}
-
-#define ADD_LINE(t, ...)                                                                           \
-	do {                                                                                       \
-		const char *cells_[] = { __VA_ARGS__ };                                            \
-		table_add(t, cells_, VD_ARRAY_SIZE(cells_), 0);                                    \
-	} while (0)
-
-static void print_tracks(const struct report *r)
-{
-	static const struct table_column columns[] = {
-		{ "TRACK", true, 0 }, { "SESSION", true, 0 }, { "MODE", false, 0 },
-		{ "START", true, 0 }, { "SECTORS", true, 0 }, { "SECTOR-SIZE", true, 0 },
-	};
-	struct libscols_table *t = table_new("tracks", columns, VD_ARRAY_SIZE(columns), 0);
-
-	for (size_t i = 0; i < r->disc->ntracks; i++) {
-		const struct vd_track *k = &r->disc->tracks[i];
-		_cleanup_free_ char *number = format("%d", k->number),
-				    *session = format("%d", k->session),
-				    *start = format("%d", k->start),
-				    *length = format("%u", k->length),
-				    *size = format("%u", sector_size(r->disc, k));
-
-		ADD_LINE(t, number, session, mode_name(k->mode), start, length, size);
-	}
-	puts("\nTracks:");
-	table_print(t);
-}
-
-static void print_sessions(const struct report *r)
-{
-	static const struct table_column columns[] = {
-		{ "SESSION", true, 0 },	 { "LBA", true, 0 },	    { "SIZE", true, 0 },
-		{ "CREATED", false, 0 }, { "VOLUME-ID", false, 0 },
-	};
-	struct libscols_table *t = table_new("sessions", columns, VD_ARRAY_SIZE(columns), 0);
-
-	for (int i = 0; i < r->iso->nsessions; i++) {
-		char size[16], created[32];
-		_cleanup_free_ char *number = format("%d", i + 1),
-				    *lba = format("%u", r->iso->sessions[i].lba);
-
-		vd_size_format(r->iso->sessions[i].bytes, size, sizeof(size));
-		text_time(r->iso->sessions[i].created, created);
-		ADD_LINE(t, number, lba, size, created, r->iso->sessions[i].volume_id);
-	}
-	puts("\nSessions:");
-	table_print(t);
 }
 
 static void print_boot(const struct report *r)
@@ -377,14 +269,15 @@ static void print_text(const struct report *r)
 {
 	_cleanup_free_ char *kind = format("%s (%s)", r->format->name, r->format->description);
 
-	put("Image:", r->path);
-	put("Format:", kind);
+	info_put("Image:", r->path);
+	info_put("Format:", kind);
 	put_size("Size:", r->size);
+	info_print_disc(r);
 	if (r->fs)
 		print_volume(r);
-	print_tracks(r);
-	if (r->iso && r->iso->nsessions)
-		print_sessions(r);
+	info_print_tracks(r);
+	info_print_sessions(r);
+	info_print_cdtext(r);
 	if (r->iso && r->iso->nboot)
 		print_boot(r);
 }
@@ -394,6 +287,14 @@ static void fail(const struct report *r, int code, struct vd_error *err, int *st
 	complain_error(code, err, r->path);
 	err->text[0] = '\0';
 	*status = EX_FAILED;
+}
+
+static bool has_data(const struct vd_disc *d)
+{
+	for (size_t i = 0; i < d->ntracks; i++)
+		if (d->tracks[i].mode != VD_TRACK_AUDIO)
+			return true;
+	return false;
 }
 
 struct request {
@@ -415,11 +316,12 @@ static int tell(struct caged *caged, void *arg)
 	r.disc = caged_open_disc(caged, q->image, &r.format);
 	if (!r.disc)
 		return EX_FAILED;
-	code = vd_fs_open(r.disc, options, &r.fs, &err);
+	/* Music has no file system, and nobody asked for one. */
+	code = options->session || has_data(r.disc) ? vd_fs_open(r.disc, options, &r.fs, &err) : 0;
 	if (code) {
 		r.fs = NULL;
 		fail(&r, code, &err, &status);
-	} else if (!strcmp(r.fs->ops->name, "iso9660")) {
+	} else if (r.fs && !strcmp(r.fs->ops->name, "iso9660")) {
 		r.iso = need(calloc(1, sizeof(*r.iso)));
 		code = vd_iso_info(r.disc, options, r.iso, &err);
 		if (code || err.text[0])

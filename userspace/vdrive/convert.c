@@ -639,6 +639,10 @@ int convert_run(struct caged *c, void *arg)
 	if (!r)
 		return 0;
 	caged_finish_progress(c);
-	complain_error(r, &err, q->out);
+	/* What went wrong is said of the one or the other. */
+	complain_error(r, &err,
+		       strncmp(err.text, q->image->given, strlen(q->image->given))
+			       ? q->out
+			       : q->image->given);
 	return EX_FAILED;
 }

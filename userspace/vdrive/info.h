@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The parts of `vdrive info`: cmd_info.c has the command and the volume, info_disc.c what is known without a file system. */
+#ifndef VDRIVE_INFO_H
+#define VDRIVE_INFO_H
+
+#include "fs/iso9660/iso9660.h"
+#include "images/image.h"
+#include "userspace/vdrive/vdrive.h"
+
+/* All that is known of an image. What failed is NULL and said in the status. */
+struct report {
+	const char *path;
+	const struct vd_image_format *format;
+	struct vd_disc *disc;
+	struct vd_fs *fs;
+	struct vd_iso_info *iso;
+	uint64_t size; /* of the file */
+};
+
+/* Appends a line to a table. */
+#define ADD_LINE(t, ...)                                                                           \
+	do {                                                                                       \
+		const char *cells_[] = { __VA_ARGS__ };                                            \
+		table_add(t, cells_, VD_ARRAY_SIZE(cells_), 0);                                    \
+	} while (0)
+
+/* "key:   value", made safe; nothing for an empty one. */
+void info_put(const char *key, const char *value);
+void info_json_time(struct json *j, const char *key, time_t t);
+
+/* info_disc.c: medium and numbers of the disc, then tracks, sessions, CD-TEXT. */
+void info_json_disc(struct json *j, const struct report *r);
+void info_json_tracks(struct json *j, const struct report *r);
+void info_json_sessions(struct json *j, const struct report *r);
+void info_print_disc(const struct report *r);
+void info_print_tracks(const struct report *r);
+void info_print_sessions(const struct report *r);
+void info_print_cdtext(const struct report *r);
+
+#endif
