@@ -148,4 +148,64 @@ static inline void md_compat_zs_write(struct zs_pool *zs, unsigned long handle, 
 #endif
 }
 
+/* A block device, opened for reading and writing, for @holder alone. All zeros: none. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+struct md_compat_bdev {
+	struct file *file;
+};
+
+static inline int md_compat_bdev_open(struct md_compat_bdev *b, dev_t dev, void *holder)
+{
+	struct file *file =
+		bdev_file_open_by_dev(dev, BLK_OPEN_READ | BLK_OPEN_WRITE, holder, NULL);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	b->file = file;
+	return 0;
+}
+
+static inline struct block_device *md_compat_bdev(const struct md_compat_bdev *b)
+{
+	return file_bdev(b->file);
+}
+
+static inline void md_compat_bdev_close(struct md_compat_bdev *b, void *holder)
+{
+	if (b->file)
+		bdev_fput(b->file);
+	b->file = NULL;
+}
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define MD_BDEV_MODE (FMODE_READ | FMODE_WRITE | FMODE_EXCL)
+
+struct md_compat_bdev {
+	struct block_device *bdev;
+};
+
+static inline int md_compat_bdev_open(struct md_compat_bdev *b, dev_t dev, void *holder)
+{
+	struct block_device *bdev = blkdev_get_by_dev(dev, MD_BDEV_MODE, holder);
+
+	if (IS_ERR(bdev))
+		return PTR_ERR(bdev);
+	b->bdev = bdev;
+	return 0;
+}
+
+static inline struct block_device *md_compat_bdev(const struct md_compat_bdev *b)
+{
+	return b->bdev;
+}
+
+static inline void md_compat_bdev_close(struct md_compat_bdev *b, void *holder)
+{
+	if (b->bdev)
+		blkdev_put(b->bdev, MD_BDEV_MODE);
+	b->bdev = NULL;
+}
+#else
+#error "Linux 6.5 to 6.8 are not served: each opens block devices in a way of its own"
+#endif
+
 #endif

@@ -14,7 +14,7 @@
 
 /* What read_page() and write_page() return beside 0 and -errno. */
 #define MD_SPILLED 1  /* on the backing store; the slot is still locked */
-#define MD_DEFERRED 2 /* must wait for the reserve */
+#define MD_DEFERRED 2 /* must wait: for the reserve, or for memory to read with */
 
 static_assert(PAGE_SIZE == VD_PAGE_SIZE, "memdrive is for machines with pages of 4 KiB");
 
@@ -112,26 +112,52 @@ static int read_segment(struct md_device *d, struct bio *bio, struct bvec_iter i
 	}
 	if (r != MD_SPILLED)
 		return r;
-	md_spill_read(d, md_slot_at(d, index), bio, iter);
-	return 0;
+	return md_spill_read(d, md_slot_at(d, index), bio, iter) ? MD_DEFERRED : 0;
 }
 
-static void read_bio(struct md_device *d, struct bio *bio)
+/* False: it is not done, and stands where it has to go on. */
+static bool read_pages(struct md_device *d, struct bio *bio)
 {
-	unsigned long start = bio_start_io_acct(bio);
 	struct bvec_iter iter = bio->bi_iter;
+	int r;
 
 	do {
-		if (read_segment(d, bio, iter, iter.bi_sector >> MD_SECTORS_SHIFT)) {
+		r = read_segment(d, bio, iter, iter.bi_sector >> MD_SECTORS_SHIFT);
+		if (unlikely(r == MD_DEFERRED)) {
+			bio->bi_iter = iter;
+			return false;
+		}
+		if (unlikely(r)) {
 			md_count(d, MD_STAT_FAILED_READS, 1);
 			bio->bi_status = BLK_STS_IOERR;
 			break;
 		}
 		bio_advance_iter(bio, &iter, PAGE_SIZE);
 	} while (iter.bi_size);
+	return true;
+}
+
+static void end_read(struct md_device *d, struct bio *bio, bool done)
+{
+	if (likely(done))
+		bio_endio(bio);
+	else
+		md_spill_queue_read(d, bio);
+}
+
+void md_read_resume(struct md_device *d, struct bio *bio)
+{
+	end_read(d, bio, read_pages(d, bio));
+}
+
+/* What of it is read from the backing store shows in no statistics as time: there is nowhere to keep @start. */
+static void read_bio(struct md_device *d, struct bio *bio)
+{
+	unsigned long start = bio_start_io_acct(bio);
+	bool done = read_pages(d, bio);
 
 	bio_end_io_acct(bio, start);
-	bio_endio(bio);
+	end_read(d, bio, done);
 }
 
 /* Writing. */
@@ -140,17 +166,18 @@ static void read_bio(struct md_device *d, struct bio *bio)
  * A page of the reserve for what the pool does not take. Those who wait already come first, so that a stream of new writes
  * cannot keep them waiting. @queued: we are one of them.
  */
-static int store_in_reserve(struct md_device *d, const void *data, unsigned int len, bool queued,
-			    struct md_entry *e)
+static int store_in_reserve(struct md_device *d, u32 index, const void *data, unsigned int len,
+			    bool queued, struct md_entry *e)
 {
 	struct page *page;
 
 	if (!queued && !bio_list_empty(&d->write_queue))
 		return MD_DEFERRED;
-	page = md_reserve_get(d);
-	md_spill_kick(d);
-	if (!page)
+	page = md_reserve_get(d, index);
+	if (!page) {
+		md_spill_kick(d);
 		return MD_DEFERRED;
+	}
 	memcpy(page_address(page), data, len);
 	e->val = (unsigned long)page;
 	e->place = MD_AT_RESERVE;
@@ -189,13 +216,17 @@ static int write_page(struct md_device *d, u32 index, const void *page, bool que
 			e.place = MD_AT_POOL;
 		}
 		if (unlikely(r) && !hard)
-			r = store_in_reserve(d, data, code.len, queued, &e);
+			r = store_in_reserve(d, index, data, code.len, queued, &e);
 		if (code.kind == VD_PAGE_RAW && !r)
 			md_count(d, MD_STAT_HUGE_SINCE, 1);
 	}
 	md_stream_put(s);
-	if (likely(!r))
+	if (likely(!r)) {
 		md_slot_install(d, index, &e);
+		/* Not before: spill.c would look in vain. */
+		if (unlikely(e.place == MD_AT_RESERVE))
+			md_spill_kick(d);
+	}
 	return r;
 }
 
@@ -511,6 +542,7 @@ static void set_defaults(struct md_device *d)
 	d->verify = true;
 	d->dedup_on = false;
 	md_density_defaults(d);
+	md_spill_defaults(d);
 }
 
 void md_device_reset(struct md_device *d)
@@ -577,6 +609,7 @@ static int add_device(void)
 	if (!d)
 		return -ENOMEM;
 	init_rwsem(&d->init_lock);
+	mutex_init(&d->spill_admin);
 	spin_lock_init(&d->write_lock);
 	bio_list_init(&d->write_queue);
 	INIT_WORK(&d->write_work, write_worker);

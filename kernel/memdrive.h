@@ -179,7 +179,6 @@ enum md_stat {
 	MD_STAT_RESERVED,	  /* pages ever written to the reserve */
 	MD_STAT_DEFERRED,	  /* bios that had to wait for the reserve */
 	MD_STAT_VERIFY_FAILED,	  /* pages whose checksum or form was wrong */
-	MD_STAT_BD_COUNT,	  /* backing.c: blocks in use */
 	MD_STAT_BD_READS,	  /* spill.c: blocks read */
 	MD_STAT_BD_WRITES,	  /* spill.c: blocks written */
 	MD_STAT_SPILLED,	  /* slots at BACKING */
@@ -210,10 +209,21 @@ struct md_pool {
 	atomic_long_t used_max; /* pages */
 	/* Below: the reserve. */
 	spinlock_t reserve_lock;
-	struct list_head reserve; /* free pages, by page->lru */
+	struct list_head reserve,
+		reserve_used; /* by page->lru; used ones have their slot's index in private */
 	unsigned int reserve_free, reserve_all;
 	wait_queue_head_t room; /* deferred writes wait here */
 	atomic_t room_seq;	/* told apart: something happened since */
+};
+
+/* spill.c's */
+struct md_spill_settings {
+	unsigned int age;	/* seconds; 0: pages are not spilled for their age */
+	unsigned int watermark; /* percent of the limit */
+	unsigned int readback;	/* blocks */
+	unsigned int reserve;	/* pages, from the next attach on */
+	bool budget_on;
+	u64 budget; /* blocks that may still be written; under init_lock, or spill.c's lock */
 };
 
 struct md_device {
@@ -242,6 +252,8 @@ struct md_device {
 	u8 density_pages;  /* of a unit */
 	int density_level; /* zstd's */
 	u32 density_age;   /* seconds */
+	struct md_spill_settings spilling;
+	struct mutex spill_admin; /* of those who spill, compact, detach by hand; above init_lock */
 	/* Each file's own; NULL until its init, and whenever it has nothing to keep. */
 	struct md_backing *backing;
 	struct md_spill *spill;
@@ -408,8 +420,17 @@ unsigned long md_pool_compacted(struct md_device *d); /* in all */
  * was) and takes it away at detach with 0, when all of its pages are free again (-EBUSY).
  */
 int md_reserve_resize(struct md_device *d, unsigned int pages);
-/* NULL when there is none free. Does not sleep. */
-struct page *md_reserve_get(struct md_device *d);
+/* For slot @index. NULL when there is none free. Does not sleep. */
+struct page *md_reserve_get(struct md_device *d, u32 index);
+/*
+ * The slot that has had its page of the reserve the longest; the next call tells the next one, around and around. It may have
+ * it no more, or not yet. False: none is used.
+ */
+bool md_reserve_next(struct md_device *d, u32 *index);
+static inline unsigned int md_reserve_used(struct md_device *d)
+{
+	return READ_ONCE(d->pool.reserve_all) - READ_ONCE(d->pool.reserve_free);
+}
 /* Under a spin lock too. Wakes deferred writes. */
 void md_reserve_put(struct md_device *d, struct page *page);
 
@@ -444,6 +465,9 @@ size_t md_streams_memory(void); /* bytes, of all CPUs, but for density's */
 /* Copies the PAGE_SIZE bytes at @iter of @bio from or to @buf, whatever pages they lie in. */
 void md_bio_read(struct bio *bio, struct bvec_iter iter, void *buf);
 void md_bio_write(struct bio *bio, struct bvec_iter iter, const void *buf);
+
+/* Reads on from where the bio stands, to its end. */
+void md_read_resume(struct md_device *d, struct bio *bio);
 
 /* Makes slots, pool and the rest for @size bytes (a multiple of PAGE_SIZE); init_lock is held for writing. */
 int md_device_init(struct md_device *d, u64 size);
@@ -500,6 +524,7 @@ u64 md_backing_memory(struct md_device *d); /* bytes of tables */
 
 /* spill.c: writeback, writeback_limit, writeback_limit_enable, bd_stat, spill_*. */
 extern const struct attribute_group md_spill_group;
+void md_spill_defaults(struct md_device *d);
 int md_spill_init(struct md_device *d);
 void md_spill_exit(struct md_device *d);
 void md_spill_destroy(struct md_device *d);
@@ -512,10 +537,12 @@ void md_spill_kick(struct md_device *d);
 /*
  * Called with the slot locked and at BACKING; unlocks it. Reads the page into the PAGE_SIZE bytes at @iter of
  * @parent, on which it takes a reference (bio_inc_remaining) that ends with its read: errors go to parent->bi_status, and
- * MD_STAT_FAILED_READS is counted there. Never waits for I/O: what it lacks, it queues for.
+ * MD_STAT_FAILED_READS is counted there. Never waits. -EAGAIN: there is no memory to do so, and nothing was done.
  */
-void md_spill_read(struct md_device *d, struct md_slot *s, struct bio *parent,
-		   struct bvec_iter iter);
+int md_spill_read(struct md_device *d, struct md_slot *s, struct bio *parent,
+		  struct bvec_iter iter);
+/* After -EAGAIN: md_read_resume() is called with the bio when there is memory. */
+void md_spill_queue_read(struct md_device *d, struct bio *bio);
 
 /* density.c: recomp_algorithm, recompress, algorithm_params, density_*. */
 extern const struct attribute_group md_density_group;

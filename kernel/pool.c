@@ -18,6 +18,7 @@ void md_pool_setup(struct md_device *d)
 	p->kick_pages = ULONG_MAX;
 	spin_lock_init(&p->reserve_lock);
 	INIT_LIST_HEAD(&p->reserve);
+	INIT_LIST_HEAD(&p->reserve_used);
 	init_waitqueue_head(&p->room);
 }
 
@@ -180,7 +181,7 @@ int md_reserve_resize(struct md_device *d, unsigned int pages)
 	return r;
 }
 
-struct page *md_reserve_get(struct md_device *d)
+struct page *md_reserve_get(struct md_device *d, u32 index)
 {
 	struct md_pool *p = &d->pool;
 	struct page *page;
@@ -188,7 +189,8 @@ struct page *md_reserve_get(struct md_device *d)
 	spin_lock(&p->reserve_lock);
 	page = list_first_entry_or_null(&p->reserve, struct page, lru);
 	if (page) {
-		list_del(&page->lru);
+		list_move_tail(&page->lru, &p->reserve_used);
+		set_page_private(page, index);
 		p->reserve_free--;
 	}
 	spin_unlock(&p->reserve_lock);
@@ -200,10 +202,25 @@ void md_reserve_put(struct md_device *d, struct page *page)
 	struct md_pool *p = &d->pool;
 
 	spin_lock(&p->reserve_lock);
-	list_add(&page->lru, &p->reserve);
+	list_move(&page->lru, &p->reserve);
 	p->reserve_free++;
 	spin_unlock(&p->reserve_lock);
 	md_room(d);
+}
+
+bool md_reserve_next(struct md_device *d, u32 *index)
+{
+	struct md_pool *p = &d->pool;
+	struct page *page;
+
+	spin_lock(&p->reserve_lock);
+	page = list_first_entry_or_null(&p->reserve_used, struct page, lru);
+	if (page) {
+		*index = page_private(page);
+		list_move_tail(&page->lru, &p->reserve_used);
+	}
+	spin_unlock(&p->reserve_lock);
+	return page;
 }
 
 u64 md_reserve_memory(struct md_device *d)

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Between backing.c, which knows blocks of a backing store, and spill.c, which knows what is in them.
+ */
+#ifndef MEMDRIVE_SPILL_H
+#define MEMDRIVE_SPILL_H
+
+#include "memdrive.h"
+
+/* What precedes an object on the store. Both are native: nothing there outlives the machine's being up. */
+struct md_object {
+	u32 index; /* of its slot */
+	u16 len;   /* 1 to PAGE_SIZE; 0: no more objects begin in this block */
+	u16 mark;  /* MD_OBJECT_MARK */
+};
+
+#define MD_OBJECT_MARK 0x6d64
+#define MD_OBJECT_ALIGN sizeof(struct md_object)
+/* A block in which no object begins. */
+#define MD_NO_FIRST U16_MAX
+
+static_assert(sizeof(struct md_object) == 8, "with more, an object could lie in three blocks");
+
+/* Bytes of the store that an object with @len bytes takes. */
+static inline unsigned int md_object_size(unsigned int len)
+{
+	return sizeof(struct md_object) + round_up(len, MD_OBJECT_ALIGN);
+}
+
+/* Blocks are PAGE_SIZE bytes, numbered over all extents; a byte address is a block's number times that, and an offset. */
+struct md_extent {
+	u32 first;	 /* its first block's number */
+	sector_t sector; /* where that is on the device */
+};
+
+struct md_block {
+	u32 refs;  /* slots with an object in it, and holds; 0: free */
+	u16 bytes; /* of objects that are needed, as far as they lie in it */
+	u16 first; /* offset of the first object that begins in it */
+};
+
+struct md_backing {
+	struct file *file;	   /* a regular file, or NULL */
+	struct md_compat_bdev dev; /* a block device, or empty */
+	struct block_device *bdev; /* where bios go, in both cases */
+	char *path;
+	u64 id; /* no two are alike, ever */
+	struct md_extent *extents;
+	unsigned int nr_extents;
+	u32 nr_blocks;
+
+	spinlock_t lock;    /* all below; inside a slot's lock; not for interrupts */
+	unsigned long *map; /* set: in use */
+	struct md_block *blocks;
+	u32 used, hint;
+	u32 keep;  /* free blocks that only compaction may take */
+	u64 bytes; /* of objects that are needed */
+	/*
+	 * Bytes that became needless since `full` was set, which md_spill_full() sets and md_backing_put() clears when they
+	 * are enough to try again.
+	 */
+	bool full;
+	u32 freed;
+};
+
+/*
+ * Takes up to @want free blocks in a row within an extent, and holds each; returns how many, and 0 when there are none. @last:
+ * also those kept for compaction.
+ */
+u32 md_blocks_alloc(struct md_backing *b, u32 want, bool last, u32 *first);
+void md_blocks_release(struct md_backing *b, u32 first, u32 n);
+
+/*
+ * Holds @block and the blocks behind it in the same extent that are owned by slots, at most @want, and returns how many; of the
+ * first @least the caller knows that they are. What is on them is written, and stays.
+ */
+u32 md_blocks_hold_run(struct md_backing *b, u32 block, u32 least, u32 want);
+/* The next block at or behind @block that is in use, or nr_blocks. */
+u32 md_blocks_next(struct md_backing *b, u32 block);
+sector_t md_block_sector(const struct md_backing *b, u32 block);
+
+/* Under the lock of the slot that owns the object at @val from now on, whose blocks are held. */
+void md_object_own(struct md_backing *b, u64 val, unsigned int len);
+
+/* The blocks that an object touches: one or two. */
+static inline u32 md_object_block(u64 val)
+{
+	return val >> PAGE_SHIFT;
+}
+
+static inline u32 md_object_blocks(u64 val, unsigned int len)
+{
+	return ((val & ~PAGE_MASK) + md_object_size(len) - 1) / PAGE_SIZE + 1;
+}
+
+/* Of the device's I/O: waits until it is done. No submit_bio of ours is above. */
+int md_blocks_read(struct md_backing *b, u32 first, u32 n, void *buf);
+/* Adds a buffer of vmalloc's to a bio, whole. */
+void md_bio_add_buffer(struct bio *bio, void *buf, unsigned int len);
+
+/* spill.c, for attach and detach */
+
+/*
+ * d->backing has come; what is there from now on may spill. init_lock is held for writing. -errno: it stays unused.
+ */
+int md_spill_attached(struct md_device *d);
+/*
+ * Brings all back and lets go of d->backing's use: nothing is spilled then, and nothing will be. spill_admin is held, and
+ * init_lock for reading, let go of when others want it and taken again. -ENOSPC, -EINTR, -EIO...: as it was, but for what came back already.
+ */
+int md_spill_recall(struct md_device *d);
+bool md_spill_in_use(struct md_device *d);
+/* A block became free, or much in blocks did, after md_backing.full was set. Under a slot's lock. */
+void md_spill_room(struct md_device *d);
+
+#endif
