@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * Sound files through libsndfile.
+ * Sound files through libsndfile, and MP3 through libmpg123.
  *
  *   PCM     16-bit samples in a WAVE or AIFF file are read where they lie, by any number of threads
  *   others  are decoded in blocks of 64 KiB. A file keeps its two latest blocks
@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/audio_mp3.h"
 #include "images/joined.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
@@ -49,7 +50,10 @@ struct audio {
 	bool big_endian;
 	/* The decoder, below this lock. */
 	pthread_mutex_t lock;
-	SNDFILE *snd;  /* NULL: not open */
+	bool is_mp3;
+	/* One of them, or neither when it is not open. */
+	SNDFILE *snd;
+	struct vd_mp3 *mp3;
 	uint64_t at;   /* bytes: where in the file it reads next */
 	uint64_t next; /* the frame that it decodes next */
 	struct block blocks[BLOCKS];
@@ -115,7 +119,7 @@ static sf_count_t io_tell(void *arg)
 	return (sf_count_t)a->at;
 }
 
-static SNDFILE *open_decoder(struct audio *a, SF_INFO *info)
+static SNDFILE *open_sndfile(struct audio *a, SF_INFO *info)
 {
 	static SF_VIRTUAL_IO io = { io_size, io_seek, io_read, io_write, io_tell };
 	SNDFILE *snd;
@@ -130,13 +134,46 @@ static SNDFILE *open_decoder(struct audio *a, SF_INFO *info)
 	return snd;
 }
 
+static int open_mp3(struct audio *a, SF_INFO *info)
+{
+	struct vd_mp3_info mp3;
+	int r = vd_mp3_open(a->store.inner, &a->mp3, &mp3);
+
+	if (r)
+		return r;
+	a->next = 0;
+	*info = (SF_INFO){
+		.samplerate = (int)mp3.rate,
+		.channels = mp3.channels,
+		.frames = mp3.frames,
+		.format = SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III,
+	};
+	return 0;
+}
+
+static bool is_open(const struct audio *a)
+{
+	return a->snd || a->mp3;
+}
+
+/* 0 or -errno. */
+static int open_decoder(struct audio *a, SF_INFO *info)
+{
+	if (a->is_mp3)
+		return open_mp3(a, info);
+	a->snd = open_sndfile(a, info);
+	return a->snd ? 0 : -EMEDIUMTYPE;
+}
+
 /* The pool. */
 
 static void close_decoder(struct audio *a)
 {
 	if (a->snd)
 		sf_close(a->snd);
+	vd_mp3_close(a->mp3);
 	a->snd = NULL;
+	a->mp3 = NULL;
 }
 
 /* Takes @a out of the pool, if it is in there. The pool is locked. */
@@ -176,9 +213,8 @@ static int need_decoder(struct audio *a)
 {
 	SF_INFO info;
 
-	if (!a->snd) {
-		a->snd = open_decoder(a, &info);
-		if (!a->snd)
+	if (!is_open(a)) {
+		if (open_decoder(a, &info))
 			return -EIO;
 		if ((uint64_t)info.frames * FRAME != a->store.size) {
 			close_decoder(a);
@@ -194,7 +230,8 @@ static int need_decoder(struct audio *a)
 static int read_frames(struct audio *a, int16_t *buf, uint64_t n)
 {
 	while (n) {
-		sf_count_t got = sf_readf_short(a->snd, buf, (sf_count_t)n);
+		int64_t got = a->mp3 ? vd_mp3_read(a->mp3, buf, n)
+				     : sf_readf_short(a->snd, buf, (sf_count_t)n);
 
 		if (got <= 0)
 			return -EIO;
@@ -215,7 +252,9 @@ static int decode_block(struct audio *a, uint64_t index, int16_t *buf)
 		uint64_t from = first > PREROLL ? first - PREROLL : 0;
 
 		a->next = from;
-		if (sf_seek(a->snd, (sf_count_t)from, SEEK_SET) != (sf_count_t)from)
+		if (a->mp3)
+			r = vd_mp3_seek(a->mp3, from);
+		else if (sf_seek(a->snd, (sf_count_t)from, SEEK_SET) != (sf_count_t)from)
 			r = -EIO;
 		if (!r && from < first)
 			r = read_frames(a, buf, first - from);
@@ -330,8 +369,13 @@ static const struct vd_store_ops audio_ops = {
 
 /* Opening. */
 
-/* Of the many formats that libsndfile reads, those that a CD is made of: an old one is nothing to try on a stranger's file. */
-static bool is_known(const uint8_t *p)
+enum format { UNKNOWN, SNDFILE_READS, MP3 };
+
+/*
+ * By the first 12 bytes: of the many formats that libsndfile reads those that a CD is made of. An old one is nothing to try on a
+ * stranger's file.
+ */
+static enum format recognise(const uint8_t *p)
 {
 	static const struct {
 		const char *begin, *at8;
@@ -343,9 +387,32 @@ static bool is_known(const uint8_t *p)
 	for (size_t i = 0; i < VD_ARRAY_SIZE(magics); i++)
 		if (!memcmp(p, magics[i].begin, 4) &&
 		    (!magics[i].at8 || !memcmp(p + 8, magics[i].at8, 4)))
-			return true;
-	/* An ID3 tag, before MP3 or FLAC, or the sync word of an MPEG audio frame. */
-	return !memcmp(p, "ID3", 3) || (p[0] == 0xff && (p[1] & 0xe6) == 0xe2);
+			return SNDFILE_READS;
+	/* The sync word of an MPEG audio frame, or a tag. */
+	return (p[0] == 0xff && (p[1] & 0xe6) == 0xe2) || !memcmp(p, "ID3", 3) ? MP3 : UNKNOWN;
+}
+
+/* A tag may be before FLAC, too: its size, 4 times 7 bits, is at byte 6, without its header of 10 bytes (ID3v2.4, 3.1). */
+static int look(struct vd_store *s, enum format *out)
+{
+	uint8_t p[12];
+	int r;
+
+	*out = UNKNOWN;
+	if (s->size < sizeof(p))
+		return 0;
+	r = vd_store_pread(s, p, sizeof(p), 0);
+	if (r)
+		return r;
+	*out = recognise(p);
+	if (!memcmp(p, "ID3", 3)) {
+		uint64_t at = 10 + ((uint64_t)(p[6] & 0x7f) << 21 | (uint64_t)(p[7] & 0x7f) << 14 |
+				    (uint64_t)(p[8] & 0x7f) << 7 | (p[9] & 0x7f));
+
+		if (at <= s->size - 4 && !vd_store_pread(s, p, 4, at) && !memcmp(p, "fLaC", 4))
+			*out = SNDFILE_READS;
+	}
+	return 0;
 }
 
 /*
@@ -386,7 +453,7 @@ static void find_pcm(struct audio *a)
 	a->big_endian = aiff;
 }
 
-static int check_info(SNDFILE *snd, const SF_INFO *info, struct vd_error *err)
+static int check_info(const SF_INFO *info, struct vd_error *err)
 {
 	SF_FORMAT_INFO subtype = { .format = info->format & SF_FORMAT_SUBMASK };
 
@@ -398,12 +465,10 @@ static int check_info(SNDFILE *snd, const SF_INFO *info, struct vd_error *err)
 	switch (subtype.format) {
 	case SF_FORMAT_PCM_16:
 	case SF_FORMAT_VORBIS:
-	case SF_FORMAT_MPEG_LAYER_I:
-	case SF_FORMAT_MPEG_LAYER_II:
 	case SF_FORMAT_MPEG_LAYER_III:
 		break;
 	default:
-		if (sf_command(snd, SFC_GET_FORMAT_INFO, &subtype, sizeof(subtype)))
+		if (sf_command(NULL, SFC_GET_FORMAT_INFO, &subtype, sizeof(subtype)))
 			subtype.name = "of another kind";
 		return vd_error_set(err, -EMEDIUMTYPE, "samples are %s, a CD has 16 bits",
 				    subtype.name);
@@ -419,7 +484,7 @@ int vd_audio_open(int fd, struct vd_store **out, struct vd_error *err)
 {
 	struct vd_store *file;
 	struct audio *a;
-	uint8_t head[12] = { 0 };
+	enum format format;
 	SF_INFO info;
 	int r;
 
@@ -436,17 +501,20 @@ int vd_audio_open(int fd, struct vd_store **out, struct vd_error *err)
 	a->store.block = 4096;
 	a->store.read_only = true;
 	pthread_mutex_init(&a->lock, NULL);
-	r = file->size < sizeof(head) ? 0 : vd_store_pread(file, head, sizeof(head), 0);
+	r = look(file, &format);
+	a->is_mp3 = format == MP3;
 	if (r)
 		vd_error_errno(err, r, "cannot read it");
-	else if (!is_known(head))
+	else if (format == UNKNOWN)
 		r = vd_error_set(err, -EMEDIUMTYPE,
 				 "not a sound file (WAVE, AIFF, FLAC, Ogg Vorbis, MP3)");
-	else if (!(a->snd = open_decoder(a, &info)))
-		r = vd_error_set(err, -EMEDIUMTYPE, "not a sound file that can be read: %s",
-				 sf_strerror(NULL));
 	else
-		r = check_info(a->snd, &info, err);
+		r = open_decoder(a, &info);
+	if (!r)
+		r = check_info(&info, err);
+	else if (format != UNKNOWN)
+		vd_error_set(err, r, "not a sound file that can be read%s%s", a->is_mp3 ? "" : ": ",
+			     a->is_mp3 ? "" : sf_strerror(NULL));
 	if (r) {
 		audio_close(&a->store);
 		return r;

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <mpg123.h>
 #include <pthread.h>
 #include <sndfile.h>
 #include <stdlib.h>
@@ -61,6 +62,28 @@ static const char *write_sound(int format, int rate, int channels, const int16_t
 	CHECK_INT(sf_writef_short(f, s, (sf_count_t)frames), (sf_count_t)frames);
 	sf_close(f);
 	return path;
+}
+
+/* The same by libmpg123 alone: it knows where the end is only when it is there. */
+static uint8_t *decode_mp3(const char *path, size_t *len)
+{
+	const size_t most = (size_t)FRAMES * 8;
+	mpg123_handle *mh = mpg123_new(NULL, NULL);
+	uint8_t *out = check_alloc(most);
+	size_t got;
+	int r;
+
+	ASSERT(mh != NULL);
+	mpg123_param(mh, MPG123_ADD_FLAGS, MPG123_QUIET, 0);
+	ASSERT_OK(mpg123_open(mh, path));
+	*len = 0;
+	do {
+		r = mpg123_read(mh, out + *len, most - *len, &got);
+		*len += got;
+	} while (r == MPG123_OK || r == MPG123_NEW_FORMAT);
+	CHECK_INT(r, MPG123_DONE);
+	mpg123_delete(mh);
+	return out;
 }
 
 /* All of it, from the beginning to the end, by libsndfile alone. */
@@ -130,7 +153,9 @@ static void test_reads_anywhere(void)
 
 		if (!s)
 			continue;
-		expected = decode(path, &len);
+		expected = formats[i].format == FORMAT(MPEG, MPEG_LAYER_III)
+				   ? decode_mp3(path, &len)
+				   : decode(path, &len);
 		CHECK_UINT(s->size, len);
 		CHECK(s->read_only);
 		if (s->size != len)
@@ -203,7 +228,7 @@ static void test_mp3(void)
 		else
 			check_write_file(path, tagged, n);
 		s = open_sound(path);
-		expected = decode(path, &frames);
+		expected = decode_mp3(path, &frames);
 		if (!s || !CHECK_UINT(s->size, frames))
 			continue;
 		/* With the delay of the encoder and the filling of the last frame, which nothing tells of. */

@@ -980,13 +980,20 @@ static const char *folder_of_files(void)
 	return dir;
 }
 
+static const char *next_line(const char *line)
+{
+	const char *end = strchr(line, '\n');
+
+	return end ? end + 1 : NULL;
+}
+
 /* `1: 0-300 ...` of each track: where it starts and ends, and INDEX 02, ...; as cdrdao shows it, */
 static const char *shown_by_cdrdao(const char *text)
 {
 	const char *out = "";
 	char start[16] = "", indices[256] = "";
 
-	for (const char *line = text; line; line = strchr(line, '\n'), line += line ? 1 : 0) {
+	for (const char *line = text; line; line = next_line(line)) {
 		unsigned int track, number;
 		const char *value = strchr(line, '(');
 		int sectors;
