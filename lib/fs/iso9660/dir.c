@@ -196,6 +196,8 @@ static void build_entry(struct iso_cursor *c, const struct iso_record *r, uint64
 		ret = add_sections(c, r, e);
 		if (!e->damage)
 			e->damage = ret;
+	} else if (!e->damage) {
+		iso_cdxa_look(c->iso, r, e);
 	}
 	e->next = c->pos;
 }

@@ -66,7 +66,7 @@ int iso_file_map(struct iso_fs *iso, uint64_t ino, uint64_t off, struct vd_fs_ex
 	r = iso_entry_at(iso, ino, &c, &e);
 	if (!r)
 		r = check_regular(&e);
-	if (!r && e.z_version)
+	if (!r && (e.z_version || e.cdxa))
 		r = -EOPNOTSUPP;
 	return r ? r : map(&c, &e, off, out);
 }
@@ -131,7 +131,11 @@ ssize_t iso_file_read(struct iso_fs *iso, uint64_t ino, void *buf, size_t len, u
 		len = (size_t)(e.attr.size - off);
 	if (!len)
 		return 0;
-	r = e.z_version ? iso_zisofs_read(&c, &e, buf, len, off)
-			: iso_file_read_raw(&c, &e, buf, len, off);
+	if (e.z_version)
+		r = iso_zisofs_read(&c, &e, buf, len, off);
+	else if (e.cdxa)
+		r = iso_cdxa_read(iso, &e, buf, len, off);
+	else
+		r = iso_file_read_raw(&c, &e, buf, len, off);
 	return r ? r : (ssize_t)len;
 }

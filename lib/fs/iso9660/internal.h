@@ -103,6 +103,8 @@ struct iso_entry {
 	uint8_t z_version; /* zisofs: 1, 2; 0: not compressed */
 	uint8_t z_header;  /* bytes / 4 */
 	uint8_t z_shift;   /* logarithm of the block size */
+	bool cdxa;	   /* in Form 2: read as RIFF CDXA; attr.size is that of all of it */
+	uint8_t xa[9];	   /* then: what its record says of it, as far as its file number */
 	struct vd_fs_attr attr;
 	size_t name_len;
 	char name[VD_FS_NAME_MAX + 1];
@@ -246,6 +248,12 @@ ssize_t iso_file_read(struct iso_fs *iso, uint64_t ino, void *buf, size_t len, u
 /* Stored bytes, whole or failed. @c and @e come from iso_entry_at(). */
 int iso_file_read_raw(struct iso_cursor *c, const struct iso_entry *e, void *buf, size_t len,
 		      uint64_t off);
+
+/* cdxa.c: sets e->cdxa, and the size then. Of a file in one section whose record is @r. */
+void iso_cdxa_look(const struct iso_fs *iso, const struct iso_record *r, struct iso_entry *e);
+/* [off, off + len) lies inside the file. Whole or failed. */
+int iso_cdxa_read(struct iso_fs *iso, const struct iso_entry *e, void *buf, size_t len,
+		  uint64_t off);
 
 /* zisofs.c */
 int iso_zcache_new(struct iso_zcache **out);

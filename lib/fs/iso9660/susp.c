@@ -564,6 +564,7 @@ int iso_entry_parse(struct iso_cursor *c, const struct iso_record *r, uint32_t s
 	e->raw_size = r->size;
 	e->sections = 1;
 	e->z_version = 0;
+	e->cdxa = false;
 	e->link_len = 0;
 	memset(&e->attr, 0, sizeof(e->attr));
 	e->attr.ino = e->pos;
