@@ -9,15 +9,28 @@
 struct vd_mp3 {
 	mpg123_handle *mh;
 	struct vd_store *file;
-	uint64_t at; /* bytes: where in the file it reads next */
+	uint64_t at;	/* bytes: where in the file it reads next */
+	uint64_t reads; /* that it may make until it is asked for something else */
 	int channels;
 };
+
+/*
+ * To go through all of a file, byte by byte where it is damaged, takes less reads than it has bytes. What goes round in circles, over
+ * data made for it, ends here.
+ */
+static void grant_reads(struct vd_mp3 *m)
+{
+	m->reads = m->file->size + 65536;
+}
 
 static ssize_t io_read(void *arg, void *buf, size_t n)
 {
 	struct vd_mp3 *m = arg;
 	uint64_t left = m->file->size - m->at;
 
+	if (!m->reads)
+		return -1;
+	m->reads--;
 	if (n > left)
 		n = (size_t)left;
 	if (!n)
@@ -62,6 +75,7 @@ int vd_mp3_open(struct vd_store *file, struct vd_mp3 **out, struct vd_mp3_info *
 	if (!m)
 		return -ENOMEM;
 	m->file = file;
+	grant_reads(m);
 	m->mh = mpg123_new(NULL, &r);
 	r = m->mh ? set_up(m) : -ENOMEM;
 	if (!r && (mpg123_open_handle(m->mh, m) ||
@@ -84,6 +98,7 @@ int vd_mp3_open(struct vd_store *file, struct vd_mp3 **out, struct vd_mp3_info *
 
 int vd_mp3_seek(struct vd_mp3 *m, uint64_t frame)
 {
+	grant_reads(m);
 	return mpg123_seek(m->mh, (off_t)frame, SEEK_SET) == (off_t)frame ? 0 : -EIO;
 }
 
@@ -93,6 +108,7 @@ int64_t vd_mp3_read(struct vd_mp3 *m, int16_t *buf, uint64_t n)
 	size_t got = 0;
 	int r;
 
+	grant_reads(m);
 	/* A new format is told before its first samples: it cannot be read, since it is another one than that of the file. */
 	r = mpg123_read(m->mh, (void *)buf, (size_t)n * frame, &got);
 	if (r == MPG123_NEW_FORMAT && !got) {

@@ -297,7 +297,7 @@ static int open_name(struct vd_sheet *s, const char *name)
 		fd = s->opener->open(s->opener, name, s->err);
 	else if (*last)
 		fd = s->opener->open(s->opener, last, s->err);
-	else
+	if (last && fd == -ENOENT)
 		vd_error_errno(s->err, fd, "%s", name);
 	if (fd == -ENOENT && s->latin1) {
 		_cleanup_free_ char *utf8 = latin1_name(last ? last : name);
