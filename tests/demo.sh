@@ -182,7 +182,27 @@ as_user bsdtar -xpf system.iso -C system-by-bsdtar 2>"$work/log" || bad "bsdtar:
 same system bsdtar
 check "of which over 5,000 files" [ "$(grep -c -P '\tf\t' "$work/system.manifest")" -gt 5000 ]
 
-say "3. A virtual disk: a file, attached, with an ext4 file system made on it."
+say "3. The same disc raw, with its sheet, and back; then one sector of it is damaged."
+if [[ -r $rescue ]]; then
+	run 1 vdrive convert "$rescue" raw.cue
+	run 2 cat raw.cue
+	run 1 vdrive verify raw.cue
+	run 1 vdrive convert raw.cue back.iso
+	check "what came back is the disc, bit for bit" quietly as_user cmp "$rescue" back.iso
+	as_user sh -c 'printf X | dd of=raw.bin bs=1 seek=100000 conv=notrunc status=none'
+	echo "  $prompt vdrive verify raw.cue"
+	text=$(as_user vdrive verify raw.cue 2>&1)
+	status=$?
+	sed 's/^/  /' <<<"$text"
+	check "the damage is found in sector 42" [ "$status,$(awk 'NR == 3 { print $2 }' <<<"$text")" = 4,42 ]
+	text=$(as_user vdrive convert raw.cue damaged.iso 2>&1)
+	check "and not copied without being asked: ${text#vdrive convert: }" [ ! -e "$work/home/damaged.iso" ]
+else
+	skipped=$((skipped + 1))
+	echo "  skipped: no $rescue (apt-get install grub-rescue-pc)"
+fi
+
+say "4. A virtual disk: a file, attached, with an ext4 file system made on it."
 as_user mkdir in out
 as_user cp -r /usr/include/linux/. in/
 as_user truncate -s 64M disk.img
@@ -200,7 +220,7 @@ check "$count files were put on it" [ "$count" -gt 100 ]
 check "what is read back equals what was written, and there is nothing else" quietly as_user diff -r in out
 
 if ((EUID == 0)); then
-	say "4. A scratch disk of 1 GiB in compressed memory, with ext4, by root."
+	say "5. A scratch disk of 1 GiB in compressed memory, with ext4, by root."
 	runner=as_root prompt='#'
 	mkdir -p "$work/root/scratch" && mkdir -m 700 "$work/root/run" || exit 1
 	run 1 vdrive ramdisk 1G scratch
@@ -227,7 +247,7 @@ if ((EUID == 0)); then
 	check "deleted: over 95 % of the memory is given back" given_back
 	run 1 vdrive detach ramdisk
 
-	say "5. Compressed swap, and a process that has four times the memory that it may use."
+	say "6. Compressed swap, and a process that has four times the memory that it may use."
 	swaps=$(</proc/swaps)
 	run 1 vdrive swap on 256M
 	as_root hog 192 48 >"$work/hog" 2>&1 &
@@ -244,11 +264,11 @@ if ((EUID == 0)); then
 	check "no loop device" no_loops
 else
 	skipped=$((skipped + 2))
-	say "4., 5. Scratch disk and swap are skipped: they need root."
+	say "5., 6. Scratch disk and swap are skipped: they need root."
 fi
 runner=as_user prompt='$'
 
-say "6. Everything is taken down, and nothing is left."
+say "7. Everything is taken down, and nothing is left."
 [[ ! -r $rescue ]] || run 1 vdrive umount rescue
 run 1 vdrive umount system
 check "no drive is listed" [ -z "$(as_user vdrive list --noheadings 2>&1)$([[ ! -d $work/root ]] || as_root vdrive list --noheadings 2>&1)" ]

@@ -32,12 +32,12 @@ _vdrive() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		_vdrive_words "mount umount attach ramdisk swap detach list set info help --help --version" "$cur"
+		_vdrive_words "mount umount attach ramdisk swap detach list set info convert verify help --help --version" "$cur"
 		return
 	fi
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-n | --name | -o | --options | --output | --format | -t | --fs | --store | --limit | --engine | -p | --priority | --watchdog)
+		-n | --name | -o | --options | --output | --format | -t | --to | --track | --fs | --store | --limit | --engine | -p | --priority | --watchdog)
 			[[ $verb == list && ${COMP_WORDS[i]} == -n ]] || ((i++))
 			;;
 		-*) ;;
@@ -52,6 +52,13 @@ _vdrive() {
 		;;
 	list,-o | list,--output)
 		_vdrive_columns "$cur"
+		return
+		;;
+	convert,-t | convert,--to)
+		_vdrive_words "iso cue toc wav flac" "$cur"
+		return
+		;;
+	convert,--track)
 		return
 		;;
 	attach,--format)
@@ -92,6 +99,8 @@ _vdrive() {
 		list) _vdrive_words "--bytes --json --noheadings --output --output-all --raw --help" "$cur" ;;
 		set) _vdrive_words "--json --noheadings --help" "$cur" ;;
 		info) _vdrive_words "--options --json --help" "$cur" ;;
+		convert) _vdrive_words "--to --track --force --quiet --help" "$cur" ;;
+		verify) _vdrive_words "--json --quiet --help" "$cur" ;;
 		esac
 		return
 	fi
@@ -114,7 +123,7 @@ _vdrive() {
 			mapfile -t COMPREPLY < <(compgen -W "$(vdrive list -n -r -o NAME,TYPE 2>/dev/null | awk '$2 == "swap" { print $1 }')" -- "$cur")
 		fi
 		;;
-	info | attach)
+	info | attach | convert | verify)
 		_vdrive_files -f "$cur"
 		;;
 	umount)
@@ -137,7 +146,7 @@ _vdrive() {
 		fi
 		;;
 	help)
-		_vdrive_words "mount umount attach ramdisk swap detach list set info" "$cur"
+		_vdrive_words "mount umount attach ramdisk swap detach list set info convert verify" "$cur"
 		;;
 	esac
 }
