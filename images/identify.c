@@ -160,8 +160,6 @@ static const char *by_tail(const struct vd_image_head *h)
 	if (!h->tail || h->tail_len < 512)
 		return NULL;
 	end = h->tail + h->tail_len;
-	if (!memcmp(end - 12, "NER5", 4) || !memcmp(end - 8, "NERO", 4))
-		return "an NRG (Nero) disc image";
 	if (!memcmp(end - 512, "koly", 4))
 		return "a DMG disk image";
 	if (!memcmp(end - 512, "conectix", 8))

@@ -22,20 +22,16 @@ static void close_disc(struct vd_disc **d)
 	vd_disc_close(*d);
 }
 
-/*
- * Nothing says in which form the subchannel is: the CRC of Q in the first sectors does. Where all of them are wrong, and in a file
- * that cannot be read, it is taken as drives give it; who reads the sectors gets the error.
- */
 #define SUB_SAMPLES 32
 
-static enum vd_sub_form find_sub_form(struct vd_store *store, uint64_t sectors)
+enum vd_sub_form vd_image_sub_form(struct vd_store *store, uint64_t offset, uint64_t sectors)
 {
 	for (uint64_t i = 0; i < sectors && i < SUB_SAMPLES; i++) {
 		uint8_t sub[VD_SECTOR_SUB];
 		enum vd_sub_form form;
 
 		if (vd_store_pread(store, sub, sizeof(sub),
-				   i * vd_layout_size(VD_LAYOUT_2448) + VD_SECTOR_RAW))
+				   offset + i * vd_layout_size(VD_LAYOUT_2448) + VD_SECTOR_RAW))
 			break;
 		form = vd_sub_guess_form(sub);
 		if (form != VD_SUB_NONE)
@@ -77,7 +73,7 @@ int vd_image_open_single_track(int fd, enum vd_sector_layout layout, enum vd_tra
 	x.length = t.length;
 	x.store = store;
 	if (layout == VD_LAYOUT_2448)
-		x.sub = find_sub_form(store, sectors);
+		x.sub = vd_image_sub_form(store, 0, sectors);
 	r = vd_disc_add_extent(d, &x, err);
 	if (r)
 		return r;

@@ -15,4 +15,11 @@ bool vd_is_volume_descriptor(const uint8_t *p);
 int vd_image_open_single_track(int fd, enum vd_sector_layout layout, enum vd_track_mode mode,
 			       int32_t start, struct vd_disc **out, struct vd_error *err);
 
+/*
+ * In which form the subchannel is of sectors of VD_LAYOUT_2448 from @offset of @store on, of which there are @sectors: nothing says it,
+ * but the CRC of Q in the first ones does. Where all of them are wrong, and where they cannot be read, it is taken as
+ * drives give it; who reads the sectors gets the error.
+ */
+enum vd_sub_form vd_image_sub_form(struct vd_store *store, uint64_t offset, uint64_t sectors);
+
 #endif

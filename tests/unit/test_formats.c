@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "disc_writers.h"
 #include "util/cleanup.h"
 
 struct format {
@@ -20,6 +21,9 @@ struct format {
 static const struct format formats[] = {
 	{ "cue", "cue", FIX_ALL, fixture_write_cue },
 	{ "toc", "toc", FIX_ALL & ~FIX_SESSIONS, fixture_write_toc },
+	{ "nrg", "nrg2", FIX_ALL | FIX_SUB, write_nrg2 },
+	{ "nrg", "nrg1", FIX_ALL | FIX_SUB, write_nrg1 },
+	{ "nrg", "tao", FIX_SESSIONS | FIX_MODE2, write_nrg_tao },
 };
 
 static void check_format(const struct format *f, unsigned int features)

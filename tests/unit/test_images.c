@@ -470,8 +470,6 @@ static void test_looks_like_tail(void)
 		size_t len;
 		const char *words;
 	} rows[] = {
-		{ 12, "NER5\0\0\0\0\0\1\0\0", 12, "an NRG (Nero) disc image" },
-		{ 8, "NERO\0\1\0\0", 8, "an NRG (Nero) disc image" },
 		{ 512, "koly\0\0\0\4", 8, "a DMG disk image" },
 		{ 512, "conectix", 8, "a VHD disk image" },
 		{ 8, "\5\0\0\x80\0\1\0\0", 8, "a CDI (DiscJuggler) disc image" },

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "disc_writers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A file in memory. */
+struct out {
+	FILE *f;
+	char *data;
+	size_t len;
+};
+
+static void out_open(struct out *o)
+{
+	o->f = open_memstream(&o->data, &o->len);
+	ASSERT(o->f != NULL);
+}
+
+static uint64_t out_at(struct out *o)
+{
+	ASSERT(!fflush(o->f));
+	return o->len;
+}
+
+static void put(struct out *o, const void *data, size_t len)
+{
+	ASSERT(fwrite(data, 1, len, o->f) == len);
+}
+
+static void put_be(struct out *o, uint64_t v, unsigned int bytes)
+{
+	while (bytes--)
+		fputc((int)(v >> (8 * bytes) & 0xff), o->f);
+}
+
+/* Writes it, and frees it. */
+static void out_close(struct out *o, const char *path)
+{
+	ASSERT(!fclose(o->f));
+	check_write_file(path, o->data, o->len);
+	free(o->data);
+}
+
+static uint8_t bcd(int n)
+{
+	return (uint8_t)(n / 10 << 4 | n % 10);
+}
+
+static void put_msf(struct out *o, int32_t lba, bool as_bcd)
+{
+	int32_t n = lba + 150;
+	const int parts[] = { n / 4500, n / 75 % 60, n % 75 };
+
+	for (size_t i = 0; i < 3; i++)
+		fputc(as_bcd ? bcd(parts[i]) : parts[i], o->f);
+}
+
+/* Bytes @skip.. of the 2352 of each sector, @len of them, and the subchannel. */
+static void put_sectors(struct out *o, struct vd_disc *d, int64_t from, int64_t to, size_t skip,
+			size_t len, bool sub)
+{
+	for (int64_t lba = from; lba < to; lba++) {
+		uint8_t sector[VD_SECTOR_RAW + VD_SECTOR_SUB];
+
+		ASSERT_OK(vd_disc_read_sectors(d, (int32_t)lba, 1, VD_READ_MAIN | VD_READ_SUB,
+					       sector));
+		put(o, sector + skip, len);
+		if (sub)
+			put(o, sector + VD_SECTOR_RAW, VD_SECTOR_SUB);
+	}
+}
+
+static bool has_sub(const struct vd_disc *d)
+{
+	return d->nextents && d->extents[0].sub != VD_SUB_NONE;
+}
+
+/* NRG. */
+
+struct nrg_track {
+	uint64_t pregap, start, end;
+};
+
+static void nrg_chunk(struct out *o, const char *id, size_t len)
+{
+	put(o, id, 4);
+	put_be(o, len, 4);
+}
+
+/* From LBA -150 on. */
+static int64_t first_lba(const struct vd_disc *d, const struct vd_track *t)
+{
+	return t == d->tracks ? VD_LBA_FIRST : (int64_t)t->start - t->pregap;
+}
+
+static void nrg_index(struct out *o, int version, uint8_t control, uint8_t track, int index,
+		      int32_t lba)
+{
+	const uint8_t head[] = { (uint8_t)(control << 4 | 1), track, bcd(index), 0 };
+
+	put(o, head, 4);
+	if (version == 2) {
+		put_be(o, (uint32_t)lba, 4);
+		return;
+	}
+	fputc(0, o->f);
+	put_msf(o, lba, true);
+}
+
+static void nrg_cue(struct out *o, const struct vd_disc *d, const struct vd_session *s, int version)
+{
+	const struct vd_track *t = &d->tracks[s->first_track], *end = t + s->ntracks;
+	size_t n = 2;
+
+	for (const struct vd_track *p = t; p < end; p++)
+		n += 2 + p->nindices;
+	nrg_chunk(o, version == 2 ? "CUEX" : "CUES", n * 8);
+	nrg_index(o, version, t->control, 0, 0, (int32_t)first_lba(d, t));
+	for (; t < end; t++) {
+		nrg_index(o, version, t->control, bcd(t->number), 0, (int32_t)first_lba(d, t));
+		nrg_index(o, version, t->control, bcd(t->number), 1, t->start);
+		for (size_t i = 0; i < t->nindices; i++)
+			nrg_index(o, version, t->control, bcd(t->number), (int)i + 2,
+				  t->indices[i]);
+	}
+	nrg_index(o, version, end[-1].control, 0xaa, 1, s->leadout);
+}
+
+static void nrg_dao(struct out *o, const struct vd_disc *d, const struct vd_session *s, int version,
+		    const struct nrg_track *at)
+{
+	static const uint8_t codes[2][3] = { { 0x05, 0x06, 0x07 }, { 0x0f, 0x11, 0x10 } };
+	const struct vd_track *t = &d->tracks[s->first_track], *end = t + s->ntracks;
+	const size_t len = 22 + s->ntracks * (version == 2 ? 42 : 30);
+	const bool sub = has_sub(d);
+
+	nrg_chunk(o, version == 2 ? "DAOX" : "DAOI", len);
+	put_be(o, len, 4);
+	put(o, d->mcn, 13);
+	fputc(0, o->f);
+	fputc(s->type, o->f);
+	fputc(1, o->f);
+	fputc(t->number, o->f);
+	fputc(end[-1].number, o->f);
+	for (; t < end; t++) {
+		const uint64_t offsets[] = { at[t - d->tracks].pregap, at[t - d->tracks].start,
+					     at[t - d->tracks].end };
+
+		put(o, t->isrc, 12);
+		put_be(o, sub ? 2448 : 2352, 2);
+		fputc(codes[sub][t->mode], o->f);
+		put_be(o, 1, 3);
+		for (size_t i = 0; i < 3; i++)
+			put_be(o, offsets[i], version == 2 ? 8 : 4);
+	}
+}
+
+static void nrg_footer(struct out *o, int version, uint64_t chunks)
+{
+	nrg_chunk(o, "MTYP", 4);
+	put_be(o, 1, 4);
+	nrg_chunk(o, "END!", 0);
+	put(o, version == 2 ? "NER5" : "NERO", 4);
+	put_be(o, chunks, version == 2 ? 8 : 4);
+}
+
+static char *write_nrg(struct vd_disc *d, const char *name, int version)
+{
+	char *path = check_path("%s.nrg", name);
+	struct nrg_track at[VD_TRACKS_MAX];
+	struct out o;
+	uint64_t chunks;
+
+	out_open(&o);
+	for (size_t i = 0; i < d->ntracks; i++) {
+		const struct vd_track *t = &d->tracks[i];
+
+		at[i].pregap = out_at(&o);
+		put_sectors(&o, d, first_lba(d, t), t->start, 0, VD_SECTOR_RAW, has_sub(d));
+		at[i].start = out_at(&o);
+		put_sectors(&o, d, t->start, vd_track_end(t), 0, VD_SECTOR_RAW, has_sub(d));
+		at[i].end = out_at(&o);
+	}
+	chunks = out_at(&o);
+	for (int i = 0; i < d->nsessions; i++) {
+		const struct vd_session *s = &d->sessions[i];
+
+		nrg_cue(&o, d, s, version);
+		nrg_dao(&o, d, s, version, at);
+		if (s->ncdtext) {
+			nrg_chunk(&o, "CDTX", s->ncdtext * 18);
+			put(&o, s->cdtext, s->ncdtext * 18);
+		}
+		nrg_chunk(&o, "SINF", 4);
+		put_be(&o, s->ntracks, 4);
+	}
+	nrg_footer(&o, version, chunks);
+	out_close(&o, path);
+	return path;
+}
+
+char *write_nrg1(struct vd_disc *d, const char *name)
+{
+	return write_nrg(d, name, 1);
+}
+
+char *write_nrg2(struct vd_disc *d, const char *name)
+{
+	return write_nrg(d, name, 2);
+}
+
+char *write_nrg_tao(struct vd_disc *d, const char *name)
+{
+	static const struct {
+		uint8_t code;
+		size_t skip, len;
+	} modes[] = { { 0, 16, 2048 }, { 3, 16, 2336 }, { 7, 0, 2352 } };
+	char *path = check_path("%s.nrg", name);
+	uint64_t at[VD_TRACKS_MAX], chunks;
+	struct out o;
+
+	out_open(&o);
+	for (size_t i = 0; i < d->ntracks; i++) {
+		const struct vd_track *t = &d->tracks[i];
+
+		at[i] = out_at(&o);
+		put_sectors(&o, d, t->start, vd_track_end(t), modes[t->mode].skip,
+			    modes[t->mode].len, false);
+	}
+	chunks = out_at(&o);
+	for (int i = 0; i < d->nsessions; i++) {
+		const struct vd_session *s = &d->sessions[i];
+
+		nrg_chunk(&o, "ETN2", s->ntracks * 32);
+		for (size_t k = s->first_track; k < s->first_track + s->ntracks; k++) {
+			const struct vd_track *t = &d->tracks[k];
+
+			put_be(&o, at[k], 8);
+			put_be(&o, (uint64_t)t->length * modes[t->mode].len, 8);
+			put_be(&o, modes[t->mode].code, 4);
+			put_be(&o, (uint32_t)t->start, 4);
+			put_be(&o, 0, 4);
+			put_be(&o, t->length, 4);
+		}
+		nrg_chunk(&o, "SINF", 4);
+		put_be(&o, s->ntracks, 4);
+	}
+	nrg_footer(&o, 2, chunks);
+	out_close(&o, path);
+	return path;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Writers of the formats that no program in Debian writes, by their public descriptions. */
+#ifndef DISC_WRITERS_H
+#define DISC_WRITERS_H
+
+#include "disc_fixture.h"
+
+/*
+ * Each writes a disc of the fixture into the test's folder and returns the path to open. They hold FIX_ALL, and FIX_SUB, but for
+ * write_nrg_tao(): FIX_SESSIONS and FIX_MODE2.
+ */
+char *write_nrg1(struct vd_disc *d, const char *name);
+char *write_nrg2(struct vd_disc *d, const char *name);
+char *write_nrg_tao(struct vd_disc *d, const char *name); /* data in 2048 or 2336 bytes a sector */
+
+#endif
