@@ -20,14 +20,14 @@
  *
  * Packing
  * -------
- * Under work->lock, by the device's thread or by who writes `recompress`:
+ * Under md_density.lock, by the device's thread or by who writes `recompress`:
  *
  *   1  each page is decoded under its slot's lock, and the slot marked MD_PACKING
  *   2  they are compressed with no lock held. When the frame is too long, or saves too little, halves are tried, then single
  *      pages. A single page that does not get smaller is marked MD_STUBBORN until it is written again
  *   3  the frame is stored
  *   4  each slot is locked again. While MD_PACKING is still set it holds what it held at step 1: every change of content
- *      clears it, and nobody but the holder of work->lock sets it. Then the slot gets the new place and the old is
+ *      clears it, and nobody but the holder of md_density.lock sets it. Then the slot gets the new place and the old is
  *      given back. Else the page has been written, freed or spilled, and its bit in the unit is given up
  *
  * Slots change one at a time, and between any two steps each has one whole copy, the old or the new. Nothing that fails
@@ -38,7 +38,7 @@
  * A page that is read often
  * -------------------------
  * comes back to LZ4. The first read of a packed page marks it MD_WARM, the next brings it back; the thread takes the mark
- * from pages that have been cold since. The reader tries work->lock only, and encodes from the stream's buffer: what he
+ * from pages that have been cold since. The reader tries md_density.lock only, and encodes from the stream's buffer: what he
  * reads into is not ours alone.
  *
  * The thread
@@ -279,7 +279,7 @@ static bool is_packed(const struct md_entry *e)
 	return e->kind == MD_ZSTD && (e->place == MD_AT_POOL || e->place == MD_AT_UNIT);
 }
 
-/* The slot is marked MD_PACKING, we hold work->lock and @st, and up->pages has its page at @page. */
+/* The slot is marked MD_PACKING, we hold md_density.lock and @st, and up->pages has its page at @page. */
 static void bring_back(struct md_device *d, u32 index, struct md_stream *st, const void *page)
 {
 	struct md_slot *s = md_slot_at(d, index);
@@ -374,7 +374,7 @@ out:
 	return r;
 }
 
-/* Packing. All of this is under work->lock. */
+/* Packing. All of this is under md_density.lock. */
 
 /* May the slot be worth packing? Also without its lock, for a guess. */
 static bool may_pack(const struct md_pass *p, const struct md_slot *s)
@@ -1140,7 +1140,7 @@ static ssize_t recompress_store(struct device *dev, struct device_attribute *att
 		r = -EINVAL;
 		goto out;
 	}
-	/* With work->lock held, memory must not come from writing to this device. */
+	/* With md_density.lock held, memory must not come from writing to this device. */
 	flags = md_worker_begin();
 	p.hollow = true;
 	r = pack_all(&p);

@@ -557,7 +557,7 @@ void md_density_destroy(struct md_device *d);
 int md_density_read(struct md_device *d, u32 index, void *page);
 /*
  * md_entry_decode() for kind ZSTD, wherever the e->len bytes at @data come from: the page that e->index says. May sleep for a
- * stream. @page is written once all of it is right.
+ * stream.
  */
 int md_density_decode(struct md_device *d, u32 index, const struct md_entry *e, const void *data,
 		      void *page);
