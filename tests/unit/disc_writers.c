@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disc/subchannel.h"
+
 /* A file in memory. */
 struct out {
 	FILE *f;
@@ -249,5 +251,113 @@ char *write_nrg_tao(struct vd_disc *d, const char *name)
 	}
 	nrg_footer(&o, 2, chunks);
 	out_close(&o, path);
+	return path;
+}
+
+/* CCD. */
+
+static void ccd_entry(FILE *f, int *n, int session, int point, uint8_t control, int32_t lba)
+{
+	const int32_t msf = lba + 150;
+
+	fprintf(f,
+		"[Entry %d]\nSession=%d\nPoint=0x%02x\nADR=0x01\nControl=0x%02x\nTrackNo=0\n"
+		"AMin=0\nASec=0\nAFrame=0\nALBA=-150\nZero=0\nPMin=%d\nPSec=%d\nPFrame=%d\n"
+		"PLBA=%d\n",
+		(*n)++, session, point, control, msf / 4500, msf / 75 % 60, msf % 75, lba);
+}
+
+static void ccd_toc(FILE *f, const struct vd_disc *d)
+{
+	int n = 0;
+
+	for (int i = 0; i < d->nsessions; i++) {
+		const struct vd_session *s = &d->sessions[i];
+		const struct vd_track *t = &d->tracks[s->first_track], *last = t + s->ntracks - 1;
+
+		/* Tracks and the type are in PMin and PSec: not an address. */
+		ccd_entry(f, &n, i + 1, 0xa0, t->control, (t->number * 60 + s->type) * 75 - 150);
+		ccd_entry(f, &n, i + 1, 0xa1, last->control, last->number * 4500 - 150);
+		ccd_entry(f, &n, i + 1, 0xa2, last->control, s->leadout);
+		for (; t <= last; t++)
+			ccd_entry(f, &n, i + 1, t->number, t->control, t->start);
+	}
+}
+
+static void ccd_tracks(FILE *f, const struct vd_disc *d)
+{
+	for (size_t i = 0; i < d->ntracks; i++) {
+		const struct vd_track *t = &d->tracks[i];
+
+		fprintf(f, "[TRACK %d]\nMODE=%d\n", t->number,
+			t->mode == VD_TRACK_AUDIO   ? 0
+			: t->mode == VD_TRACK_MODE1 ? 1
+						    : 2);
+		if (t->isrc[0])
+			fprintf(f, "ISRC=%s\n", t->isrc);
+		if (t->pregap && (!i || d->tracks[i - 1].session == t->session))
+			fprintf(f, "INDEX 0=%d\n", t->start - (int32_t)t->pregap);
+		fprintf(f, "INDEX 1=%d\n", t->start);
+		for (size_t k = 0; k < t->nindices; k++)
+			fprintf(f, "INDEX %zu=%d\n", k + 2, t->indices[k]);
+	}
+}
+
+static void ccd_sheet(FILE *f, const struct vd_disc *d)
+{
+	const struct vd_session *s = &d->sessions[0];
+
+	fprintf(f,
+		"[CloneCD]\r\nVersion=3\r\n[Disc]\r\nTocEntries=%zu\r\nSessions=%d\r\n"
+		"DataTracksScrambled=0\r\nCDTextLength=%zu\r\n",
+		d->ntracks + 3 * (size_t)d->nsessions, d->nsessions, s->ncdtext * 18);
+	if (d->mcn[0])
+		fprintf(f, "CATALOG=%s\n", d->mcn);
+	if (s->ncdtext)
+		fprintf(f, "[CDText]\nEntries=%zu\n", s->ncdtext);
+	for (size_t i = 0; i < s->ncdtext; i++) {
+		fprintf(f, "Entry %zu=", i);
+		for (size_t k = 0; k < 16; k++)
+			fprintf(f, "%s%02x", k ? " " : "", s->cdtext[i * 18 + k]);
+		fputc('\n', f);
+	}
+	for (int i = 1; i <= d->nsessions; i++)
+		fprintf(f, "[Session %d]\nPreGapMode=1\nPreGapSubC=0\n", i);
+	ccd_toc(f, d);
+	ccd_tracks(f, d);
+}
+
+char *write_ccd(struct vd_disc *d, const char *name)
+{
+	char *path = check_path("%s.ccd", name);
+	struct out o, img, sub;
+
+	out_open(&o);
+	ccd_sheet(o.f, d);
+	out_close(&o, path);
+	out_open(&img);
+	out_open(&sub);
+	for (size_t i = 0; i < d->ntracks; i++) {
+		const struct vd_track *t = &d->tracks[i];
+		bool first = i && d->tracks[i - 1].session != t->session;
+		int32_t from = first ? t->start : t->start - (int32_t)t->pregap;
+
+		put_sectors(&img, d, from, vd_track_end(t), 0, VD_SECTOR_RAW, false);
+		for (int32_t lba = from; lba < vd_track_end(t); lba++) {
+			uint8_t p[VD_SECTOR_SUB];
+
+			ASSERT_OK(vd_disc_read_sectors(d, lba, 1, VD_READ_SUB, p));
+			vd_sub_to_planar(p, p);
+			put(&sub, p, sizeof(p));
+		}
+	}
+	out_close(&img, check_path("%s.img", name));
+	if (has_sub(d)) {
+		out_close(&sub, check_path("%s.sub", name));
+	} else {
+		fclose(sub.f);
+		free(sub.data);
+		remove(check_path("%s.sub", name));
+	}
 	return path;
 }

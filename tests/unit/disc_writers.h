@@ -12,5 +12,7 @@
 char *write_nrg1(struct vd_disc *d, const char *name);
 char *write_nrg2(struct vd_disc *d, const char *name);
 char *write_nrg_tao(struct vd_disc *d, const char *name); /* data in 2048 or 2336 bytes a sector */
+/* NAME.ccd, NAME.img, and NAME.sub if the disc has a stored subchannel. */
+char *write_ccd(struct vd_disc *d, const char *name);
 
 #endif

@@ -24,6 +24,7 @@ static const struct format formats[] = {
 	{ "nrg", "nrg2", FIX_ALL | FIX_SUB, write_nrg2 },
 	{ "nrg", "nrg1", FIX_ALL | FIX_SUB, write_nrg1 },
 	{ "nrg", "tao", FIX_SESSIONS | FIX_MODE2, write_nrg_tao },
+	{ "ccd", "ccd", FIX_ALL | FIX_SUB, write_ccd },
 };
 
 static void check_format(const struct format *f, unsigned int features)
