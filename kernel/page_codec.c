@@ -76,6 +76,9 @@ const void *vd_page_encode(const void *page, void *out, void *work, bool want_su
 		code->kind = VD_PAGE_RAW;
 		code->len = VD_PAGE_SIZE;
 		data = page;
+		/* Whoever writes with O_DIRECT may change the page meanwhile: the sum is over what is stored. */
+		if (want_sum)
+			data = memcpy(out, page, VD_PAGE_SIZE);
 	}
 	if (want_sum) {
 		code->has_sum = true;

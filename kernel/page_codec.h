@@ -39,8 +39,10 @@ struct vd_page_code {
 };
 
 /*
- * Encodes @page (VD_PAGE_SIZE bytes, 8-byte aligned). @out has VD_PAGE_PACKED_MAX bytes, @work VD_PAGE_WORK_SIZE.
- * @want_sum: whether to make sum and hash; a page with nothing to store has none. Returns where the code->len bytes to store are: @out, @page, or NULL when there are none.
+ * Encodes @page (VD_PAGE_SIZE bytes, 8-byte aligned). @out has VD_PAGE_SIZE bytes, @work VD_PAGE_WORK_SIZE. @want_sum:
+ * whether to make sum and hash; a page with nothing to store has none. Returns where the code->len bytes to store are: @out,
+ * @page (not with @want_sum), or NULL when there are none. The page may be changed by others meanwhile: what comes out is then
+ * some page, but whole, and with a sum that fits.
  */
 const void *vd_page_encode(const void *page, void *out, void *work, bool want_sum,
 			   struct vd_page_code *code);

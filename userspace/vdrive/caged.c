@@ -111,12 +111,11 @@ static void drop_handlers(void)
 
 static _Noreturn void child(const struct caged_job *job, int sock)
 {
-	struct caged c = { .opener = { .open = ask_open },
-			   .sock = sock,
-			   .image_fd = VD_TAKE_FD(job->image->fd) };
+	struct caged c = { .opener = { .open = ask_open }, .sock = sock };
 	struct vd_error err = { "" };
 	int status, r;
 
+	c.image_fd = VD_TAKE_FD(job->image->fd);
 	/* A signal of the terminal reaches the parent too, which may have to tidy up. */
 	drop_handlers();
 	r = vd_cage_enter(VD_CAGE_INFO, &err);
