@@ -369,7 +369,6 @@ static const struct {
 	     "a VDI disk image"),
 	ROW(0, "MComprHD\0\0\0\x7c", "a CHD disc image"),
 	ROW(0, "MEDIA DESCRIPTOR\1\5", "an MDS disc image"),
-	ROW(0, "[CloneCD]\r\nVersion=3\r\n", "a CCD (CloneCD) sheet"),
 	ROW(0, "IsZ!\x40", "an ISZ compressed disc image"),
 	ROW(0, "DAA\0\0\0\0\0", "a DAA compressed disc image"),
 	ROW(0, "CISO\0\0\0\0", "a CSO compressed disc image"),
