@@ -118,16 +118,17 @@ share() {
 }
 
 module() {
-	local series=$1 sources=$2 out=$3 dir log=$3.log arch=()
+	local series=$1 sources=$2 out=$3 dir log=$3.log variables=(VDRIVE_TEST_HOOKS=1)
 
 	dir=$("$here/kernel.sh" "$series") || { echo "FAIL kernel"; sum 0 1; }
 	share "$series"
-	[[ $series != *-um ]] || arch=(ARCH=um)
+	# User Mode Linux is for figures, of what people run.
+	[[ $series != *-um ]] || variables=(ARCH=um)
 	rm -rf "$out" "$out.build"
 	mkdir -p "$out.build"
 	cp "$sources"/{*.[ch],Kbuild,Makefile} "$out.build/"
 	# The compiler of Debian 12 is the one that it builds its kernels with, whatever make finds its version to be.
-	if ! make -C "$dir/build" "${arch[@]}" M="$out.build" KCFLAGS=-Werror VDRIVE_TEST_HOOKS=1 -j 2 modules >"$log" 2>&1 ||
+	if ! make -C "$dir/build" "${variables[@]}" M="$out.build" KCFLAGS=-Werror -j 2 modules >"$log" 2>&1 ||
 		grep -iE 'warning' "$log" | grep -v 'compiler differs' | grep -q .; then
 		cat "$log"
 		echo "FAIL built"
@@ -157,11 +158,11 @@ boot() {
 	trap stop_qemu EXIT
 	trap 'exit 143' TERM INT HUP
 	# - mitigations=off: the emulated processor flushes its TLB at each system call otherwise;
-	# - the kernel's own watchdogs are patient: two cores emulate two, beside other tests.
+	# - the kernel's own watchdogs are patient, and it takes for granted that its timer ticks: two cores emulate two, beside other tests.
 	setpriv --pdeathsig KILL qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1G \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$out/vmlinuz" -initrd "$out/initramfs" \
-		-append "console=ttyS0 panic=-1 oops=panic mitigations=off VDRIVE_VM_SERIES=$series ${VDRIVE_SOAK:+VDRIVE_SOAK=$VDRIVE_SOAK} watchdog_thresh=40 rcupdate.rcu_cpu_stall_timeout=80" \
+		-append "console=ttyS0 panic=-1 oops=panic mitigations=off VDRIVE_VM_SERIES=$series ${VDRIVE_SOAK:+VDRIVE_SOAK=$VDRIVE_SOAK} watchdog_thresh=40 rcupdate.rcu_cpu_stall_timeout=80 no_timer_check" \
 		-chardev "file,id=console,path=$out/console" -serial chardev:console \
 		-chardev "file,id=results,path=$out/results" -serial chardev:results \
 		</dev/null >"$out/log" 2>&1 &
