@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -427,6 +428,46 @@ static void test_ramdisk_backing(void)
 	check_gone();
 }
 
+static const char *link_of(const char *name)
+{
+	char *to = check_alloc(PATH_MAX);
+	ssize_t n = readlink(name, to, PATH_MAX - 1);
+
+	to[n < 0 ? 0 : n] = '\0';
+	return to;
+}
+
+/* With udev there are names; and what it opens meanwhile is in nobody's way. */
+static void test_udev(void)
+{
+	static const char real[] = "env -u VDRIVE_RUNTIME_DIR PATH=\"$PATH\" vdrive ";
+	const char *uuid;
+
+	CLI_OK("mkdir -p /etc/udev/rules.d && cp " RULES " /etc/udev/rules.d/");
+	CLI_OK("/lib/systemd/systemd-udevd --daemon --resolve-names=never && udevadm control --ping && "
+	       "udevadm trigger && udevadm settle");
+	CLI_OK("/usr/sbin/modprobe memdrive num_devices=0");
+	CLI_OK(check_printf(
+		"%s swap on -n sw.1 16M >/dev/null && %s ramdisk -n ram+disk 32M mnt && "
+		"%s ramdisk -n loop --engine fuse 16M >/dev/null && udevadm settle",
+		real, real, real));
+	CHECK_STR(link_of("/dev/vdrive/sw.1"), "../memdrive0");
+	CHECK_STR(link_of("/dev/vdrive/ram+disk"), "../memdrive1");
+	CHECK_HAS(link_of("/dev/vdrive/loop"), "../loop");
+	uuid = CLI_OK("udevadm info -q property /dev/memdrive1 | sed -n s/^ID_FS_UUID=//p");
+	CHECK(strlen(uuid) == 37);
+	CHECK_STR(link_of(check_printf("/dev/disk/by-uuid/%.36s", uuid)), "../../memdrive1");
+	/* Swap is no file system that somebody would mount. */
+	CHECK_STR(CLI_OK("ls /dev/disk/by-uuid | grep -c ."), "2\n");
+	for (int i = 0; i < 5; i++)
+		CLI_OK(check_printf("%s ramdisk -n again 16M >/dev/null && %s detach again", real,
+				    real));
+	CLI_OK(check_printf("%s detach --all && udevadm settle", real));
+	CHECK_STR(CLI_OK("ls /dev/vdrive 2>/dev/null; true"), "");
+	CLI_OK("udevadm control --exit && rm -rf /run/udev /run/vdrive /etc/udev /dev/vdrive");
+	check_gone();
+}
+
 static const struct check_test tests[] = {
 	{ "chosen", test_chosen },
 	{ "list_and_set", test_list_and_set },
@@ -440,5 +481,6 @@ static const struct check_test tests[] = {
 	{ "ramdisk", test_ramdisk },
 	{ "ramdisk_lazily", test_ramdisk_lazily },
 	{ "ramdisk_backing", test_ramdisk_backing },
+	{ "udev", test_udev },
 };
 CHECK_MAIN_WITH(tests, setup, teardown)

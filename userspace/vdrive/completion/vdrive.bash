@@ -23,7 +23,7 @@ _vdrive_columns() {
 	fi
 	compopt -o nospace
 	mapfile -t COMPREPLY < <(compgen -P "$head" -W "NAME TYPE SIZE RO STATE MOUNTPOINT IMAGE USED
-		RATIO MEMORY DEVICE ENGINE STORE PATH FORMAT
+		RATIO MEMORY DEVICE ENGINE BACKING SPILLED STORE PATH FORMAT
 		FSTYPE LABEL VOLUME-ID VIEW SESSION SESSIONS OPTIONS OWNER UID PID READER-PID STARTED" -- "$last")
 }
 
@@ -37,7 +37,7 @@ _vdrive() {
 	fi
 	for ((i = 2; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-n | --name | -o | --options | --output | --format | -t | --to | --track | --fs | --store | --limit | --engine | -p | --priority | --watchdog)
+		-n | --name | -o | --options | --output | --format | -t | --to | --track | --fs | --store | --limit | --engine | --backing | --backing-size | -p | --priority | --watchdog)
 			[[ $verb == list && ${COMP_WORDS[i]} == -n ]] || ((i++))
 			;;
 		-*) ;;
@@ -74,11 +74,19 @@ _vdrive() {
 		return
 		;;
 	swap,--engine)
-		_vdrive_words "zram fuse" "$cur"
+		_vdrive_words "memdrive zram fuse" "$cur"
+		return
+		;;
+	ramdisk,--engine)
+		_vdrive_words "memdrive fuse" "$cur"
+		return
+		;;
+	swap,--backing | ramdisk,--backing)
+		_vdrive_files -f "$cur"
 		return
 		;;
 	mount,-n | mount,--name | attach,-n | attach,--name | ramdisk,-n | ramdisk,--name | swap,-n | swap,--name | \
-		*,--limit | swap,-p | swap,--priority | swap,--watchdog)
+		*,--limit | *,--backing-size | swap,-p | swap,--priority | swap,--watchdog)
 		return
 		;;
 	esac
@@ -87,12 +95,12 @@ _vdrive() {
 		mount) _vdrive_words "--name --options --foreground --verbose --help" "$cur" ;;
 		umount) _vdrive_words "--lazy --help" "$cur" ;;
 		attach) _vdrive_words "--name --read-only --format --help" "$cur" ;;
-		ramdisk) _vdrive_words "--name --fs --store --limit --force --foreground --help" "$cur" ;;
+		ramdisk) _vdrive_words "--name --fs --engine --store --limit --backing --backing-size --force --foreground --help" "$cur" ;;
 		swap)
 			if ((arguments == 0)); then
 				_vdrive_words "--bytes --json --help" "$cur"
 			else
-				_vdrive_words "--name --engine --limit --priority --tune --watchdog --force --help" "$cur"
+				_vdrive_words "--name --engine --limit --backing --backing-size --priority --tune --watchdog --force --help" "$cur"
 			fi
 			;;
 		detach) _vdrive_words "--all --lazy --help" "$cur" ;;
