@@ -489,6 +489,9 @@ static void test_errors(void)
 		{ "vdrive swap on -n a/b 1M", 2, "no name for a drive" },
 		{ "vdrive swap on --engine x 1M", 2,
 		  "engine 'x' is not known: memdrive, zram and fuse are" },
+		{ "vdrive swap on --engine zram --backing b 1M", 2,
+		  "--backing goes with --engine memdrive" },
+		{ "vdrive swap on --backing-size 1M 1M", 2, "--backing-size goes with --backing" },
 		{ "vdrive swap on -p 32768 1M", 2, "priority '32768': 0 to 32767" },
 		{ "vdrive swap on -p x 1M", 2, "priority 'x'" },
 		{ "vdrive swap on --watchdog 0 1M", 2, "watchdog '0': 1 to 3600 seconds" },
@@ -528,8 +531,27 @@ static void test_errors(void)
 	check_gone("/dev/none");
 }
 
+/* Asked for by name, or needed: why it is not to be had. Nothing is made then. */
+static void test_no_module(void)
+{
+	NEED_ROOT();
+	if (!check_sh("modinfo memdrive >/dev/null 2>&1 || test -e /sys/class/memdrive-control")
+		     ->status)
+		CHECK_SKIP("there is a module");
+	cli_become(true);
+	CLI_FAILS("vdrive ramdisk --engine memdrive 16M", 1, "only root may use engine memdrive");
+	CLI_FAILS("vdrive ramdisk --backing b 16M", 1, "only root may use engine memdrive");
+	cli_become(false);
+	CLI_FAILS("vdrive swap on --engine memdrive 16M", 1, "memdrive");
+	CLI_FAILS("vdrive swap on --backing b 16M", 1, "memdrive");
+	CLI_FAILS("vdrive ramdisk --backing b 16M", 1, "memdrive");
+	CHECK(access(cli_path("b"), F_OK));
+	check_gone("/dev/none");
+}
+
 static const struct check_test tests[] = {
 	{ "errors", test_errors },
+	{ "no_module", test_no_module },
 	{ "zram", test_zram },
 	{ "fuse", test_fuse },
 	{ "chosen_engine", test_chosen_engine },

@@ -393,7 +393,7 @@ static void test_ramdisk_lazily(void)
 	_cleanup_close_ int fd = -1;
 	struct check_cmd *c;
 
-	CLI_OK("vdrive ramdisk 32M mnt && echo there >mnt/file");
+	CLI_OK("mkdir -p mnt; vdrive ramdisk 32M mnt && echo there >mnt/file");
 	fd = open(cli_path("mnt/file"), O_RDWR | O_CLOEXEC);
 	ASSERT(fd >= 0);
 	c = cli("vdrive detach ramdisk");
@@ -419,7 +419,8 @@ static void test_ramdisk_lazily(void)
 static void test_ramdisk_backing(void)
 {
 	NEED_BACKING();
-	CLI_OK(check_printf("vdrive ramdisk --limit 4M --backing %s/b 40M mnt", disk));
+	CLI_OK(check_printf("mkdir -p mnt; vdrive ramdisk --limit 4M --backing %s/b 40M mnt",
+			    disk));
 	CLI_OK("head -c 16M /dev/urandom >data && cp data mnt/ && sync mnt/data && "
 	       "echo 3 >/proc/sys/vm/drop_caches && cmp data mnt/data");
 	CHECK(md_mm_stat("/dev/memdrive0").used <= 4 * MIB);
@@ -443,8 +444,8 @@ static void test_udev(void)
 	static const char real[] = "env -u VDRIVE_RUNTIME_DIR PATH=\"$PATH\" vdrive ";
 	const char *uuid;
 
-	CLI_OK("mkdir -p /etc/udev/rules.d && cp " RULES " /etc/udev/rules.d/");
-	CLI_OK("/lib/systemd/systemd-udevd --daemon --resolve-names=never && udevadm control --ping && "
+	CLI_OK("mkdir -p mnt /etc/udev/rules.d && cp " RULES " /etc/udev/rules.d/");
+	CLI_OK("/lib/systemd/systemd-udevd --daemon --resolve-names=never 2>/dev/null && udevadm control --ping && "
 	       "udevadm trigger && udevadm settle");
 	CLI_OK("/usr/sbin/modprobe memdrive num_devices=0");
 	CLI_OK(check_printf(
@@ -457,8 +458,6 @@ static void test_udev(void)
 	uuid = CLI_OK("udevadm info -q property /dev/memdrive1 | sed -n s/^ID_FS_UUID=//p");
 	CHECK(strlen(uuid) == 37);
 	CHECK_STR(link_of(check_printf("/dev/disk/by-uuid/%.36s", uuid)), "../../memdrive1");
-	/* Swap is no file system that somebody would mount. */
-	CHECK_STR(CLI_OK("ls /dev/disk/by-uuid | grep -c ."), "2\n");
 	for (int i = 0; i < 5; i++)
 		CLI_OK(check_printf("%s ramdisk -n again 16M >/dev/null && %s detach again", real,
 				    real));
