@@ -124,7 +124,7 @@ struct vd_reply {
 };
 
 /*
- * Sends one request to a drive's keeper and waits for its answer, at most @timeout_ms. Returns the reply's
+ * Sends one request to a drive's keeper and waits for its answer, at most @timeout_ms (-1: as long as it takes). Returns the reply's
  * code with its words; -ECONNREFUSED or -ENOENT when no keeper listens, -ETIMEDOUT.
  */
 int vd_drive_request(const char *rundir, const char *name, enum vd_request_op op, uint32_t flags,

@@ -286,13 +286,15 @@ static bool is_gone(const struct found *f, bool *alive)
 int find_detach(const struct found *f, bool lazy, struct vd_error *err)
 {
 	bool alive = f->state.alive, was_alive;
+	/* What is swapped out to a disk takes its time to come back; a reader that hangs is the watchdog's affair. */
+	int patience_ms = f->state.type == VD_DRIVE_SWAP ? -1 : DETACH_MS;
 	int r = 0;
 
 	/* A keeper may die, or be taken down by somebody else, at any moment of this. */
 	for (int tries = 0; tries < 100; tries++) {
 		if (alive) {
 			r = vd_drive_request(f->place.dir, f->state.name, VD_REQUEST_DETACH,
-					     lazy ? VD_DETACH_LAZY : 0, DETACH_MS, err);
+					     lazy ? VD_DETACH_LAZY : 0, patience_ms, err);
 			if (r != -ENOENT && r != -ECONNREFUSED && r != -ECONNRESET && r != -EPIPE)
 				return r;
 		} else if (f->place.own) {
