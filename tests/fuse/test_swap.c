@@ -216,8 +216,9 @@ static void test_chosen_engine(void)
 
 	NEED_ROOT();
 	said = CLI_OK(check_printf("vdrive swap on -n %s 64M %s", name, have_zram ? "" : force()));
-	CHECK_HAS(said, have_zram ? "engine zram: the kernel's own"
-				  : "engine fuse: this kernel has no zram");
+	CHECK_HAS(said, !access("/sys/class/memdrive-control", F_OK) ? "engine memdrive: "
+			: have_zram ? "engine zram: the kernel's own"
+				    : "engine fuse: this kernel has no zram");
 	device = md_column(name, "DEVICE");
 	CLI_OK(check_printf("vdrive swap off %s", name));
 	check_gone(device);
