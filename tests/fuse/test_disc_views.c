@@ -225,9 +225,31 @@ static void test_audio_disc(void)
 	vd_disc_close(d);
 }
 
+/* What is larger than any CD has no sectors of 2352 bytes. */
+static void test_dvd(void)
+{
+	struct vd_disc *d = fixture_disc(0);
+
+	cli_become(false);
+	put_cue(d, "in");
+	CLI_OK("vdrive convert -f in.cue dvd.iso && truncate -s 1100M dvd.iso");
+	CLI_OK("mkdir mnt && vdrive mount -n d dvd.iso mnt");
+	CHECK_STR(CLI_OK("ls $R/d"), "attr\ndisc.iso\nfiles\n");
+	CHECK_STR(CLI_OK("cat $R/d/attr/unrepresentable mnt/one.txt"), "\nonly here: 1\n");
+	CLI_OK("cmp $R/d/disc.iso dvd.iso");
+	CHECK_HAS(CLI_OK("vdrive info dvd.iso"), "Medium:         DVD-ROM\n");
+	CLI_FAILS("vdrive convert dvd.iso a.cue", 1,
+		  "dvd.iso: only a CD has sectors of 2352 bytes");
+	CHECK_HAS(CLI_OK("vdrive verify dvd.iso"), " 0 checked, 563200 without anything to check");
+	CLI_OK("vdrive umount mnt && rmdir mnt && rm in.* dvd.iso");
+	CLI_CLEAN();
+	vd_disc_close(d);
+}
+
 static const struct check_test tests[] = {
 	{ "views", test_views },
 	{ "views_as_user", test_views_as_user },
 	{ "audio_disc", test_audio_disc },
+	{ "dvd", test_dvd },
 };
 CHECK_MAIN_WITH(tests, cli_setup, cli_remove)
