@@ -253,14 +253,16 @@ static void sleep_ms(long ms)
 
 /*
  * Killed again and again, after longer and longer, until one conversion comes through: what has its name then is whole each
- * time, and before that nothing has. With a folder, what was begun may stay beside it under another name.
+ * time, and before that nothing has. With a folder, what was begun may stay beside it under another name. It takes
+ * @usual_ms when it is left alone.
  */
-static void killed(const char *command, const char *out, const char *whole, int sig)
+static void killed(const char *command, const char *out, const char *whole, int sig, long usual_ms)
 {
+	const long step = usual_ms < 45 ? 3 : usual_ms / 15, most = usual_ms * 10 + 2000;
 	int came_through = 0, was_killed = 0;
 	struct check_cmd *c;
 
-	for (long ms = 0; ms < 4000 && !came_through; ms += ms < 100 ? 3 : 100) {
+	for (long ms = 0; ms < most && !came_through; ms += ms < 2 * usual_ms ? step : usual_ms) {
 		/* The shell becomes the command, so that it is what is killed, and its child must see to itself. */
 		c = cli("%s & p=$!; sleep %ld.%03ld; kill -%d $p 2>/dev/null; wait $p 2>/dev/null; "
 			"echo $?",
@@ -284,30 +286,39 @@ static void killed(const char *command, const char *out, const char *whole, int 
 	CHECK(was_killed > 0);
 }
 
+static long usual_ms(const char *command)
+{
+	struct check_cmd *c = cli("%s", command);
+
+	CHECK_INT(c->status, 0);
+	return (long)c->elapsed_ms;
+}
+
 static void test_killed(void)
 {
 	struct vd_disc *d = begin(FIX_ALL);
+	long usual;
 
 	cli_become(false);
 	/* Large enough to be met in the middle. */
 	CLI_OK("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do head -c $((300 * 2352)) in.bin; "
 	       "done >long.bin; for i in 1 2 3; do cat long.bin long.bin >x; mv x long.bin; done");
-	CLI_OK("vdrive convert -f long.bin good.iso");
+	usual = usual_ms("vdrive convert -f long.bin good.iso");
 	killed("exec vdrive convert -f long.bin out.iso", "out.iso",
-	       "cmp good.iso out.iso && echo whole", SIGKILL);
+	       "cmp good.iso out.iso && echo whole", SIGKILL, usual);
 	CHECK_STR(CLI_OK("ls -A"), "good.iso\nin.bin\nin.cdt\nin.cue\nlong.bin\nout.iso\n");
 	CLI_OK("rm out.iso");
 	killed("exec vdrive convert -f long.bin out.iso", "out.iso",
-	       "cmp good.iso out.iso && echo whole", SIGTERM);
+	       "cmp good.iso out.iso && echo whole", SIGTERM, usual);
 	/* What is replaced is the old or the new one, at any time. */
 	CLI_OK("echo old >old.iso; vdrive convert -f long.bin old.iso & sleep 0.02; kill -9 $!; wait; "
 	       "grep -qx old old.iso || cmp good.iso old.iso");
-	CLI_OK("vdrive convert -f -t flac in.cue good");
+	usual = usual_ms("vdrive convert -f -t flac in.cue good");
 	killed("exec vdrive convert -f -t flac in.cue out", "out", "diff -r good out && echo whole",
-	       SIGKILL);
+	       SIGKILL, usual);
 	CLI_OK("rm -r out .out.vdrive-* 2>/dev/null; true");
 	killed("exec vdrive convert -f -t flac in.cue out", "out", "diff -r good out && echo whole",
-	       SIGTERM);
+	       SIGTERM, usual);
 	end(d);
 }
 
