@@ -50,6 +50,7 @@ extern const struct vd_image_format vd_image_cue;
 extern const struct vd_image_format vd_image_toc;
 extern const struct vd_image_format vd_image_nrg;
 extern const struct vd_image_format vd_image_ccd;
+extern const struct vd_image_format vd_image_mds;
 
 /*
  * Opens an image of any known format. Takes @fd (also on failure). @name as in struct vd_image_head.

@@ -42,11 +42,10 @@ int vd_read_swapped(struct vd_store *s, uint64_t base, void *out, size_t len, ui
 	return r;
 }
 
-static int joined_pread(struct vd_store *s, void *out, size_t len, uint64_t off)
+/* The part that holds byte @off. */
+static size_t find_part(const struct joined *j, uint64_t off)
 {
-	const struct joined *j = (const struct joined *)s;
 	size_t lo = 0, hi = j->n;
-	uint8_t *buf = out;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
@@ -56,6 +55,27 @@ static int joined_pread(struct vd_store *s, void *out, size_t len, uint64_t off)
 		else
 			hi = mid;
 	}
+	return lo;
+}
+
+static int joined_map(struct vd_store *s, uint64_t off, uint64_t len, struct vd_fd_range *out)
+{
+	const struct joined *j = (const struct joined *)s;
+	const struct part *part = &j->parts[find_part(j, off)];
+	uint64_t at = off - (part->end - part->p.length);
+
+	if (!part->p.store || part->p.swapped)
+		return -EOPNOTSUPP;
+	return vd_store_map(part->p.store, part->p.offset + at,
+			    part->end - off < len ? part->end - off : len, out);
+}
+
+static int joined_pread(struct vd_store *s, void *out, size_t len, uint64_t off)
+{
+	const struct joined *j = (const struct joined *)s;
+	size_t lo = find_part(j, off);
+	uint8_t *buf = out;
+
 	for (; len; lo++) {
 		const struct vd_joined_part *p = &j->parts[lo].p;
 		uint64_t at = off - (j->parts[lo].end - p->length);
@@ -85,6 +105,7 @@ static void joined_close(struct vd_store *s)
 static const struct vd_store_ops joined_ops = {
 	.name = "joined",
 	.pread = joined_pread,
+	.map = joined_map,
 	.close = joined_close,
 };
 

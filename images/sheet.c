@@ -43,8 +43,7 @@ static size_t put_utf8(char *out, uint32_t c)
 	return 4;
 }
 
-/* @out: room for len / 2 * 3 + 1. A lone half of a pair becomes U+FFFD. */
-static size_t from_utf16(const uint8_t *in, size_t len, bool big_endian, char *out)
+size_t vd_sheet_from_utf16(const uint8_t *in, size_t len, bool big_endian, char *out)
 {
 	size_t n = 0;
 
@@ -96,7 +95,7 @@ static int to_text(const uint8_t *data, size_t len, char **out, size_t *out_len)
 	if (!text)
 		return -ENOMEM;
 	if (little || big) {
-		*out_len = from_utf16(data + 2, len - 2, big, text);
+		*out_len = vd_sheet_from_utf16(data + 2, len - 2, big, text);
 	} else {
 		size_t mark = len >= 3 && !memcmp(data, "\xef\xbb\xbf", 3) ? 3 : 0;
 

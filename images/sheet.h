@@ -78,6 +78,9 @@ int vd_sheet_error(const struct vd_sheet *s, unsigned int line, const char *fmt,
 /* Puts "NAME:LINE: " before the words that are there, and returns @code. */
 int vd_sheet_prefix(const struct vd_sheet *s, unsigned int line, int code);
 
+/* UTF-16 in UTF-8, without a NUL. @out: room for len / 2 * 3. Returns its bytes. A lone half of a pair becomes U+FFFD. */
+size_t vd_sheet_from_utf16(const uint8_t *in, size_t len, bool big_endian, char *out);
+
 /* The file of this name, opened if it is not yet; an index into s->files. */
 int vd_sheet_file(struct vd_sheet *s, unsigned int line, const char *name, enum vd_sheet_kind kind,
 		  size_t *out);

@@ -361,3 +361,184 @@ char *write_ccd(struct vd_disc *d, const char *name)
 	}
 	return path;
 }
+
+/* MDS. */
+
+static void put_le(struct out *o, uint64_t v, unsigned int bytes)
+{
+	for (unsigned int i = 0; i < bytes; i++)
+		fputc((int)(v >> (8 * i) & 0xff), o->f);
+}
+
+static void put_zeros(struct out *o, size_t n)
+{
+	while (n--)
+		fputc(0, o->f);
+}
+
+#define MDS_HEADER 88u
+#define MDS_SESSION 24u
+#define MDS_BLOCK 80u
+
+/* Blocks of all sessions: A0, A1, A2 and the tracks. */
+static size_t mds_blocks(const struct vd_disc *d)
+{
+	return d->ntracks + 3 * (size_t)d->nsessions;
+}
+
+/* @t NULL: an entry of the lead-in. */
+static void mds_block(struct out *o, const struct vd_disc *d, const struct vd_track *t, int point,
+		      uint8_t control, const uint8_t msf[3], uint64_t offset, size_t nfiles)
+{
+	static const uint8_t modes[] = { 0xaa, 0xab, 0xa9 };
+	const size_t extras =
+		MDS_HEADER + MDS_SESSION * (size_t)d->nsessions + MDS_BLOCK * mds_blocks(d);
+	const uint8_t head[] = { t ? modes[t->mode] : 0,
+				 t && has_sub(d) ? 8 : 0,
+				 (uint8_t)(1 << 4 | control),
+				 0,
+				 (uint8_t)point,
+				 0,
+				 0,
+				 0,
+				 0,
+				 msf[0],
+				 msf[1],
+				 msf[2] };
+
+	put(o, head, sizeof(head));
+	put_le(o, t ? extras + 8 * (size_t)(t - d->tracks) : 0, 4);
+	put_le(o, t ? (has_sub(d) ? 2448 : 2352) : 0, 2);
+	put_zeros(o, 18);
+	put_le(o, t ? (uint32_t)t->start : 0, 4);
+	put_le(o, offset, 8);
+	put_le(o, t ? nfiles : 0, 4);
+	put_le(o, t ? extras + 8 * d->ntracks : 0, 4);
+	put_zeros(o, 24);
+}
+
+static void mds_session(struct out *o, const struct vd_disc *d, const struct vd_session *s,
+			const uint64_t *offsets, size_t nfiles)
+{
+	const struct vd_track *t = &d->tracks[s->first_track], *last = t + s->ntracks - 1;
+	const int32_t out = s->leadout + 150;
+	const uint8_t first[] = { (uint8_t)t->number, (uint8_t)s->type, 0 };
+	const uint8_t end[] = { (uint8_t)last->number, 0, 0 };
+	const uint8_t leadout[] = { (uint8_t)(out / 4500), (uint8_t)(out / 75 % 60),
+				    (uint8_t)(out % 75) };
+
+	mds_block(o, d, NULL, 0xa0, t->control, first, 0, 0);
+	mds_block(o, d, NULL, 0xa1, last->control, end, 0, 0);
+	mds_block(o, d, NULL, 0xa2, last->control, leadout, 0, 0);
+	for (; t <= last; t++) {
+		const int32_t at = t->start + 150;
+		const uint8_t msf[] = { (uint8_t)(at / 4500), (uint8_t)(at / 75 % 60),
+					(uint8_t)(at % 75) };
+
+		mds_block(o, d, t, t->number, t->control, msf, offsets[t - d->tracks], nfiles);
+	}
+}
+
+static void mds_names(struct out *o, const char *name, size_t nfiles)
+{
+	const size_t at = out_at(o) + 16 * nfiles;
+
+	if (nfiles == 1) {
+		put_le(o, at, 4);
+		put_zeros(o, 12);
+		put(o, "*.mdf", 6);
+		return;
+	}
+	for (size_t i = 0; i < nfiles; i++) {
+		put_le(o, at + i * (strlen(name) + 5) * 2, 4);
+		put_le(o, 1, 4);
+		put_zeros(o, 8);
+	}
+	for (size_t i = 0; i < nfiles; i++)
+		for (const char *p = check_printf("%s.i%02zu", name, i);; p++) {
+			put_le(o, (uint8_t)*p, 2);
+			if (!*p)
+				break;
+		}
+}
+
+static void mds_description(struct out *o, const struct vd_disc *d, const char *name,
+			    const uint64_t *offsets, size_t nfiles)
+{
+	size_t at = MDS_HEADER + MDS_SESSION * (size_t)d->nsessions;
+
+	put(o, "MEDIA DESCRIPTOR\1\3", 18);
+	put_le(o, 0, 2);
+	put_le(o, (uint64_t)d->nsessions, 2);
+	put_zeros(o, 58);
+	put_le(o, MDS_HEADER, 4);
+	put_le(o, 0, 4);
+	for (int i = 0; i < d->nsessions; i++) {
+		const struct vd_session *s = &d->sessions[i];
+		const struct vd_track *t = &d->tracks[s->first_track];
+
+		put_le(o, (uint32_t)(t->start - 150), 4);
+		put_le(o, (uint32_t)s->leadout, 4);
+		put_le(o, (uint64_t)i + 1, 2);
+		put_le(o, 3 + s->ntracks, 1);
+		put_le(o, 3, 1);
+		put_le(o, (uint64_t)t->number, 2);
+		put_le(o, (uint64_t)t->number + s->ntracks - 1, 2);
+		put_le(o, 0, 4);
+		put_le(o, at, 4);
+		at += MDS_BLOCK * (3 + s->ntracks);
+	}
+	for (int i = 0; i < d->nsessions; i++)
+		mds_session(o, d, &d->sessions[i], offsets, nfiles);
+	for (size_t i = 0; i < d->ntracks; i++) {
+		put_le(o, i ? d->tracks[i].pregap : 150, 4);
+		put_le(o, d->tracks[i].length, 4);
+	}
+	mds_names(o, name, nfiles);
+}
+
+static char *write_mds_files(struct vd_disc *d, const char *name, size_t nfiles)
+{
+	char *path = check_path("%s.mds", name);
+	uint64_t offsets[VD_TRACKS_MAX];
+	struct out mdf, mds;
+
+	out_open(&mdf);
+	for (size_t i = 0; i < d->ntracks; i++) {
+		const struct vd_track *t = &d->tracks[i];
+		bool first = i && d->tracks[i - 1].session != t->session;
+
+		if (!first)
+			put_sectors(&mdf, d, (int64_t)t->start - t->pregap, t->start, 0,
+				    VD_SECTOR_RAW, has_sub(d));
+		offsets[i] = out_at(&mdf);
+		put_sectors(&mdf, d, t->start, vd_track_end(t), 0, VD_SECTOR_RAW, has_sub(d));
+	}
+	out_open(&mds);
+	mds_description(&mds, d, name, offsets, nfiles);
+	out_close(&mds, path);
+	if (nfiles == 1) {
+		out_close(&mdf, check_path("%s.mdf", name));
+		return path;
+	}
+	out_at(&mdf);
+	for (size_t i = 0; i < nfiles; i++) {
+		size_t from = mdf.len / nfiles * i;
+		size_t to = i + 1 == nfiles ? mdf.len : mdf.len / nfiles * (i + 1);
+
+		check_write_file(check_path("%s.i%02zu", name, i), mdf.data + from, to - from);
+	}
+	fclose(mdf.f);
+	free(mdf.data);
+	return path;
+}
+
+char *write_mds(struct vd_disc *d, const char *name)
+{
+	return write_mds_files(d, name, 1);
+}
+
+char *write_mds_split(struct vd_disc *d, const char *name)
+{
+	return write_mds_files(d, name, 3);
+}

@@ -14,5 +14,11 @@ char *write_nrg2(struct vd_disc *d, const char *name);
 char *write_nrg_tao(struct vd_disc *d, const char *name); /* data in 2048 or 2336 bytes a sector */
 /* NAME.ccd, NAME.img, and NAME.sub if the disc has a stored subchannel. */
 char *write_ccd(struct vd_disc *d, const char *name);
+/*
+ * NAME.mds and NAME.mdf: FIX_SESSIONS, FIX_MODE2, FIX_PREGAPS, FIX_FLAGS and FIX_SUB. A pregap is in the .mdf. The second one cuts the
+ * .mdf into three files, inside sectors, and names them in UTF-16.
+ */
+char *write_mds(struct vd_disc *d, const char *name);
+char *write_mds_split(struct vd_disc *d, const char *name);
 
 #endif

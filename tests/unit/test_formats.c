@@ -17,6 +17,8 @@ struct format {
 	char *(*write)(struct vd_disc *d, const char *name);
 };
 
+#define FIX_MDS (FIX_SESSIONS | FIX_MODE2 | FIX_PREGAPS | FIX_FLAGS | FIX_SUB)
+
 /* A new format is a new row. */
 static const struct format formats[] = {
 	{ "cue", "cue", FIX_ALL, fixture_write_cue },
@@ -25,6 +27,8 @@ static const struct format formats[] = {
 	{ "nrg", "nrg1", FIX_ALL | FIX_SUB, write_nrg1 },
 	{ "nrg", "tao", FIX_SESSIONS | FIX_MODE2, write_nrg_tao },
 	{ "ccd", "ccd", FIX_ALL | FIX_SUB, write_ccd },
+	{ "mds", "mds", FIX_MDS, write_mds },
+	{ "mds", "split", FIX_MDS, write_mds_split },
 };
 
 static void check_format(const struct format *f, unsigned int features)
