@@ -68,13 +68,13 @@ sector_t md_block_sector(const struct md_backing *b, u32 block)
 	return e->sector + (sector_t)(block - e->first) * SECTORS;
 }
 
-/* The longest run of free blocks among the first few behind @from, at most @want. */
+/* The longest run of free blocks among the first few behind @from, at most @want; among more if those are too short. */
 static u32 find_run(const struct md_backing *b, u32 from, u32 to, u32 want, u32 *first)
 {
 	u32 best = 0, start, end, limit;
 	unsigned int i;
 
-	for (i = 0; i < RUNS_TRIED && best < want; i++) {
+	for (i = 0; (i < RUNS_TRIED || best < MD_BLOCKS_LEAST) && best < want; i++) {
 		start = find_next_zero_bit(b->map, to, from);
 		if (start >= to)
 			break;
@@ -98,11 +98,13 @@ u32 md_blocks_alloc(struct md_backing *b, u32 want, bool last, u32 *first)
 	if (!last)
 		free = free > b->keep ? free - b->keep : 0;
 	want = min(want, free);
-	if (want) {
+	if (want >= MD_BLOCKS_LEAST) {
 		n = find_run(b, b->hint, b->nr_blocks, want, first);
-		if (!n)
+		if (n < MD_BLOCKS_LEAST)
 			n = find_run(b, 0, b->nr_blocks, want, first);
 	}
+	if (n < MD_BLOCKS_LEAST)
+		n = 0;
 	if (n) {
 		bitmap_set(b->map, *first, n);
 		for (i = *first; i < *first + n; i++)
@@ -120,25 +122,28 @@ static void hold(struct md_backing *b, u32 first, u32 n)
 		b->blocks[first++].refs++;
 }
 
-static bool release(struct md_backing *b, u32 first, u32 n)
+static u32 release(struct md_backing *b, u32 first, u32 n)
 {
-	bool any = false;
+	u32 freed = 0;
 
 	for (; n; n--, first++) {
 		if (--b->blocks[first].refs)
 			continue;
 		__clear_bit(first, b->map);
 		b->used--;
-		any = true;
+		freed++;
 	}
-	return any;
+	return freed;
 }
 
-void md_blocks_release(struct md_backing *b, u32 first, u32 n)
+u32 md_blocks_release(struct md_backing *b, u32 first, u32 n)
 {
+	u32 freed;
+
 	spin_lock(&b->lock);
-	release(b, first, n);
+	freed = release(b, first, n);
 	spin_unlock(&b->lock);
+	return freed;
 }
 
 u32 md_blocks_hold_run(struct md_backing *b, u32 block, u32 least, u32 want)
@@ -160,6 +165,16 @@ u32 md_blocks_next(struct md_backing *b, u32 block)
 	block = find_next_bit(b->map, b->nr_blocks, block);
 	spin_unlock(&b->lock);
 	return min(block, b->nr_blocks);
+}
+
+u32 md_blocks_used(struct md_backing *b)
+{
+	u32 used;
+
+	spin_lock(&b->lock);
+	used = b->used;
+	spin_unlock(&b->lock);
+	return used;
 }
 
 /* Objects. */
@@ -191,8 +206,7 @@ void md_backing_put(struct md_device *d, u64 val, unsigned int len)
 
 	spin_lock(&b->lock);
 	count_bytes(b, val, len, -1);
-	if (release(b, md_object_block(val), md_object_blocks(val, len)))
-		b->freed += PAGE_SIZE;
+	release(b, md_object_block(val), md_object_blocks(val, len));
 	b->freed += md_object_size(len);
 	/* As much as compaction needs to gain something. */
 	if (b->full && b->freed >= 8 * PAGE_SIZE) {

@@ -147,12 +147,13 @@ struct sweep {
 
 struct md_spill {
 	struct md_device *d;
-	/* From the first attach on; the rest while attached. */
+	/* From the first attach on: who is late still finds them, and no page at BACKING. */
 	struct workqueue_struct *wq, *done_wq, *read_wq;
+	mempool_t *reads;
+	/* While attached. */
 	struct work_struct work, read_work;
 	struct delayed_work tick;
 	struct cluster *clusters;
-	mempool_t *reads;
 	void *scratch;	 /* PAGE_SIZE, the worker's */
 	void *compacted; /* COMPACT_BLOCKS + 1 blocks, under compact_lock */
 
@@ -191,8 +192,7 @@ static void update_usable(struct md_spill *sp)
 	bool usable;
 
 	spin_lock(&sp->lock);
-	usable = READ_ONCE(sp->attached) && !READ_ONCE(sp->closing) && !sp->paused &&
-		 !READ_ONCE(d->backing->full);
+	usable = READ_ONCE(sp->attached) && !sp->paused && !READ_ONCE(d->backing->full);
 	WRITE_ONCE(sp->usable, usable);
 	spin_unlock(&sp->lock);
 	md_room(d);
@@ -209,7 +209,7 @@ void md_spill_kick(struct md_device *d)
 {
 	struct md_spill *sp = d->spill;
 
-	if (sp && READ_ONCE(sp->attached) && !work_pending(&sp->work))
+	if (sp && READ_ONCE(sp->attached))
 		queue_work(sp->wq, &sp->work);
 }
 
@@ -1000,7 +1000,7 @@ static u32 find_victims(struct md_spill *sp, u32 *left, u32 *first, u32 *n)
 
 #define HOLDS 32
 
-/* One cluster of what is still needed, of blocks that are then free. Returns blocks that were gained, or -errno. */
+/* One cluster of what is still needed, of blocks that are then free. Returns how many that gained, or -errno. */
 static int compact_cluster(struct md_spill *sp, u32 *left)
 {
 	struct {
@@ -1009,10 +1009,9 @@ static int compact_cluster(struct md_spill *sp, u32 *left)
 	struct md_backing *b = sp->d->backing;
 	struct batch batch = { .left = ATOMIC_INIT(0), .failed = ATOMIC_INIT(0) };
 	struct cluster *c = get_cluster(sp, &batch);
-	u32 used, i, n = 0, written;
+	u32 i, n = 0, written, freed = 0;
 	int r = 0;
 
-	used = READ_ONCE(b->used);
 	if (!cluster_blocks(c, true)) {
 		drop_cluster(c);
 		return -ENOSPC;
@@ -1043,15 +1042,14 @@ static int compact_cluster(struct md_spill *sp, u32 *left)
 		drop_cluster(c);
 	}
 	for (i = 0; i < n; i++)
-		md_blocks_release(b, held[i].first, held[i].n);
+		freed += md_blocks_release(b, held[i].first, held[i].n);
 	if (atomic_read(&batch.failed))
 		return -EIO;
 	if (r && r != -ENOSPC)
 		return r;
 	if (n)
 		atomic64_inc(&sp->compactions);
-	/* Others take and free blocks meanwhile: it is a guess. */
-	return (int)used - (int)READ_ONCE(b->used);
+	return (int)freed - (int)written;
 }
 
 /* Once around the store, or until there are @wanted blocks. Returns whether it gained any. */
@@ -1075,18 +1073,30 @@ static bool compact_store(struct md_spill *sp, u32 wanted)
 
 /* The worker. */
 
-static bool get_blocks(struct cluster *c)
+/* One with blocks, if it takes compaction to get them. NULL: the store is full. */
+static struct cluster *spill_cluster(struct md_spill *sp)
 {
-	struct md_spill *sp = c->sp;
 	struct md_backing *b = sp->d->backing;
+	struct cluster *c = get_cluster(sp, NULL);
+	bool gained = true;
 
-	if (cluster_blocks(c, false))
-		return true;
-	spin_lock(&b->lock);
-	b->full = true;
-	b->freed = 0;
-	spin_unlock(&b->lock);
-	return false;
+	while (!cluster_blocks(c, false)) {
+		drop_cluster(c);
+		spin_lock(&b->lock);
+		if (!gained)
+			b->full = true;
+		else
+			b->freed = 0;
+		spin_unlock(&b->lock);
+		if (!gained) {
+			update_usable(sp);
+			return NULL;
+		}
+		/* Others may have taken what it gained; then once more. */
+		gained = compact_store(sp, CLUSTER_BLOCKS);
+		c = get_cluster(sp, NULL);
+	}
+	return c;
 }
 
 /* For a while after the pool was found above the watermark; what is under way counts as gone. */
@@ -1140,25 +1150,16 @@ static bool spill_some(struct md_spill *sp)
 	used = md_reserve_used(d);
 	drain = !sp->recalling && must_drain(sp, &wanted) && !over_budget(sp);
 	begin_aging(sp);
-	if (!READ_ONCE(sp->usable) || (!used && !drain && !sp->aged.left))
+	if (!READ_ONCE(sp->usable) || READ_ONCE(sp->closing) || (!used && !drain && !sp->aged.left))
 		return false;
 	/* What is going will make room, and the end of its write comes back here. */
 	if (used && !drain && READ_ONCE(d->pool.reserve_free) &&
 	    atomic_long_read(&sp->under_way) >= used * PAGE_SIZE)
 		return false;
 
-	c = get_cluster(sp, NULL);
-	if (!get_blocks(c)) {
-		drop_cluster(c);
-		/* full is set: whoever asks meanwhile is told so, if compaction gains nothing. */
-		if (!compact_store(sp, CLUSTER_BLOCKS)) {
-			update_usable(sp);
-			return false;
-		}
-		WRITE_ONCE(d->backing->full, false);
-		update_usable(sp);
-		return true;
-	}
+	c = spill_cluster(sp);
+	if (!c)
+		return false;
 	if (used > d->pool.reserve_all / 2)
 		gather_reserve(c);
 	if (drain || used)
@@ -1247,8 +1248,6 @@ static void free_engine(struct md_spill *sp)
 	kvfree(sp->clusters);
 	sp->clusters = NULL;
 	INIT_LIST_HEAD(&sp->free_clusters);
-	mempool_destroy(sp->reads);
-	sp->reads = NULL;
 	kfree(sp->scratch);
 	sp->scratch = NULL;
 	vfree(sp->compacted);
@@ -1276,7 +1275,8 @@ static int alloc_engine(struct md_spill *sp)
 		return -ENOMEM;
 	sp->scratch = kmalloc(PAGE_SIZE, GFP_KERNEL);
 	sp->compacted = vmalloc((COMPACT_BLOCKS + 1) * PAGE_SIZE);
-	sp->reads = mempool_create(READS_MIN, alloc_read, free_read, NULL);
+	if (!sp->reads)
+		sp->reads = mempool_create(READS_MIN, alloc_read, free_read, NULL);
 	sp->clusters = kvcalloc(CLUSTERS, sizeof(*sp->clusters), GFP_KERNEL);
 	if (!sp->scratch || !sp->compacted || !sp->reads || !sp->clusters)
 		goto err_free;
@@ -1385,6 +1385,7 @@ void md_spill_destroy(struct md_device *d)
 	d->spill = NULL;
 	d->pool.kick_pages = ULONG_MAX;
 	free_engine(sp);
+	mempool_destroy(sp->reads);
 	if (sp->wq)
 		destroy_workqueue(sp->wq);
 	if (sp->done_wq)
@@ -1458,7 +1459,7 @@ static bool close_store(struct md_spill *sp)
 	flush_work(&sp->work);
 	wait_event(sp->wait, !atomic_read(&sp->writes));
 	flush_workqueue(sp->done_wq);
-	if (!READ_ONCE(d->backing->used) && !md_reserve_resize(d, 0))
+	if (!md_blocks_used(d->backing) && !md_reserve_resize(d, 0))
 		return true;
 	WRITE_ONCE(sp->closing, false);
 	update_usable(sp);
@@ -1485,7 +1486,7 @@ static int recall_all(struct md_spill *sp, void *buf)
 			continue;
 		}
 		if (bad || ++idle == IDLE_PASSES)
-			return bad ? -EIO : -EBUSY;
+			return bad ? -EIO : md_reserve_used(sp->d) ? -ENOSPC : -EBUSY;
 		schedule_timeout_interruptible(HZ / 20);
 	}
 }
@@ -1580,7 +1581,7 @@ static struct cluster *writeback_cluster(struct md_spill *sp, struct batch *batc
 	do {
 		if (over_budget(sp))
 			return ERR_PTR(-EIO);
-		if (!READ_ONCE(sp->usable))
+		if (!READ_ONCE(sp->usable) || READ_ONCE(sp->closing))
 			return ERR_PTR(-ENOSPC);
 		c = get_cluster(sp, batch);
 		if (cluster_blocks(c, false))

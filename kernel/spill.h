@@ -27,6 +27,9 @@ static inline unsigned int md_object_size(unsigned int len)
 	return sizeof(struct md_object) + round_up(len, MD_OBJECT_ALIGN);
 }
 
+/* An object of any length has room in so many blocks. */
+#define MD_BLOCKS_LEAST 2
+
 /* Blocks are PAGE_SIZE bytes, numbered over all extents; a byte address is a block's number times that, and an offset. */
 struct md_extent {
 	u32 first;	 /* its first block's number */
@@ -64,11 +67,12 @@ struct md_backing {
 };
 
 /*
- * Takes up to @want free blocks in a row within an extent, and holds each; returns how many, and 0 when there are none. @last:
- * also those kept for compaction.
+ * Takes up to @want free blocks in a row within an extent, and holds each; returns how many, at least MD_BLOCKS_LEAST, or 0
+ * when there are none. @last: also those kept for compaction.
  */
 u32 md_blocks_alloc(struct md_backing *b, u32 want, bool last, u32 *first);
-void md_blocks_release(struct md_backing *b, u32 first, u32 n);
+/* Returns how many became free. */
+u32 md_blocks_release(struct md_backing *b, u32 first, u32 n);
 
 /*
  * Holds @block and the blocks behind it in the same extent that are owned by slots, at most @want, and returns how many; of the
@@ -77,6 +81,8 @@ void md_blocks_release(struct md_backing *b, u32 first, u32 n);
 u32 md_blocks_hold_run(struct md_backing *b, u32 block, u32 least, u32 want);
 /* The next block at or behind @block that is in use, or nr_blocks. */
 u32 md_blocks_next(struct md_backing *b, u32 block);
+/* After 0 nobody is in here any more whose last block that was. */
+u32 md_blocks_used(struct md_backing *b);
 sector_t md_block_sector(const struct md_backing *b, u32 block);
 
 /* Under the lock of the slot that owns the object at @val from now on, whose blocks are held. */
