@@ -6,6 +6,7 @@
  *     measure [-p PID]... stat DIR                readdir, and lstat of each entry, recursively
  *     measure [-p PID]... read DIR                readdir, and open, read, close of each file, recursively
  *     measure [-p PID]... seq FILE                read from begin to end, 1 MiB at a time
+ *     measure [-p PID]... direct FILE             the same with O_DIRECT: past the page cache
  *     measure [-p PID]... rand FILE COUNT THREADS pread of COUNT distinct 4 KiB blocks, no read-ahead
  *     measure mount FILE DIR COMMAND...           runs COMMAND, then stat of FILE, then readdir of DIR
  *     measure sum DIR                             all paths, sizes and bytes as one number
@@ -227,15 +228,17 @@ static void run_walk(const char *name, enum walk how)
 
 /* A file. */
 
-static void run_seq(const char *name)
+static void run_seq(const char *name, int flags)
 {
 	int fd = open_file(name);
 	uint64_t size = size_of(fd, name), done = 0, count = 0;
-	char *buf = malloc(SEQ_BLOCK);
+	char *buf = aligned_alloc(4096, SEQ_BLOCK);
 	ssize_t n;
 
 	if (!buf)
 		die("no memory");
+	if (fcntl(fd, F_SETFL, flags))
+		die("%s: %s", name, strerror(errno));
 	memset(buf, 1, SEQ_BLOCK);
 	start();
 	while ((n = read(fd, buf, SEQ_BLOCK)) > 0) {
@@ -438,7 +441,9 @@ int main(int argc, char **argv)
 	else if (n == 2 && !strcmp(verb, "sum"))
 		run_walk(argv[1], WALK_SUM);
 	else if (n == 2 && !strcmp(verb, "seq"))
-		run_seq(argv[1]);
+		run_seq(argv[1], 0);
+	else if (n == 2 && !strcmp(verb, "direct"))
+		run_seq(argv[1], O_DIRECT);
 	else if (n == 4 && !strcmp(verb, "rand"))
 		run_rand(argv[1], strtoull(argv[2], NULL, 10),
 			 (unsigned)strtoul(argv[3], NULL, 10));
