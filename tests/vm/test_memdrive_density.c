@@ -116,6 +116,8 @@ static void test_unit_sizes(void)
 			CHECK(density(d, UNITS) >= 64 && density(d, UNITS) <= 128);
 		else
 			CHECK_UINT(density(d, UNITS), units);
+		/* One page of each unit, then all: the first read of a unit is not of its first page only. */
+		CHECK_UINT(wrong_pages(d, 3, 256, 3, page_of_words, i), 0);
 		CHECK_UINT(wrong_pages(d, 3, 256, 1, page_of_words, i), 0);
 		CHECK_UINT(wrong_pages(d, 1000, 1, 1, page_of_words, 9), 0);
 		remove_disk(d);
