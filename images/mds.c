@@ -366,11 +366,12 @@ static int read_structures(struct mds *m)
 	d->layers = 1;
 	for (uint8_t layer = 0; !r && layer < d->layers; layer++, at += LAYER_SIZE) {
 		const uint8_t *p = bytes_at(m, "disc structures", at, LAYER_SIZE);
-		const uint8_t *physical = p + 4 + 2048;
+		const uint8_t *physical;
 		uint32_t last;
 
 		if (!p)
 			return -EINVAL;
+		physical = p + 4 + 2048;
 		r = add_structure(m, 0x01, layer, p, 4);
 		if (!r)
 			r = add_structure(m, 0x04, layer, p + 4, 2048);
