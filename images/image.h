@@ -15,6 +15,12 @@ struct vd_opener {
 	 * -errno: -ENOENT, -EXDEV (outside the image's folder), -EMFILE (more than 256), -EINVAL.
 	 */
 	int (*open)(struct vd_opener *o, const char *name, struct vd_error *err);
+	/*
+	 * Opens number @n, from 0 on, of the files beside the image whose names end in @suffix, in any case: by
+	 * their names in order. -ENOENT: there are no more. Other errors as above. NULL: it cannot look.
+	 */
+	int (*open_nth)(struct vd_opener *o, const char *suffix, unsigned int n,
+			struct vd_error *err);
 };
 
 #define VD_IMAGE_HEAD 69632u /* as far as the superblock of btrfs */
@@ -51,6 +57,7 @@ extern const struct vd_image_format vd_image_toc;
 extern const struct vd_image_format vd_image_nrg;
 extern const struct vd_image_format vd_image_ccd;
 extern const struct vd_image_format vd_image_mds;
+extern const struct vd_image_format vd_image_chd;
 
 /*
  * Opens an image of any known format. Takes @fd (also on failure). @name as in struct vd_image_head.
