@@ -153,7 +153,8 @@ static int add_track(struct chd *c, const struct track *m)
 	int r;
 
 	if (lead > m->frames || m->pad > m->frames - lead)
-		return fail(c, "track %u has %u sectors, of which %u are its pregap and %u behind it",
+		return fail(c,
+			    "track %u has %u sectors, of which %u are its pregap and %u behind it",
 			    m->number, m->frames, lead, m->pad);
 	end = start + m->frames - lead - m->pad + m->postgap;
 	if (end > INT32_MAX)
@@ -221,7 +222,7 @@ static int take_field(struct chd *c, struct track *t, const char *key, const cha
 		const char *key;
 		uint32_t *out;
 	} numbers[] = {
-		{ "TRACK", &t->number }, { "FRAMES", &t->frames },   { "PAD", &t->pad },
+		{ "TRACK", &t->number },  { "FRAMES", &t->frames },   { "PAD", &t->pad },
 		{ "PREGAP", &t->pregap }, { "POSTGAP", &t->postgap },
 	};
 
@@ -306,7 +307,8 @@ static int do_dvd(struct chd *c, char *text, size_t len)
 		return fail(c, "a DVD of %llu sectors", (unsigned long long)sectors);
 	t.length = (uint32_t)sectors;
 	c->disc->media = VD_MEDIA_DVD_ROM;
-	return refused(c, vd_disc_add_stored_track(c->disc, &t, VD_LAYOUT_2048, c->store, 0, c->err));
+	return refused(c,
+		       vd_disc_add_stored_track(c->disc, &t, VD_LAYOUT_2048, c->store, 0, c->err));
 }
 
 /* Metadata. */
@@ -316,8 +318,8 @@ static const struct meta {
 	bool many; /* one for each track */
 	int (*run)(struct chd *c, char *text, size_t len);
 } metas[] = {
-	{ TAG_CHT2, true, do_track },  { TAG_CHGD, true, do_track }, { TAG_CHGT, true, do_track },
-	{ TAG_CHTR, true, do_track },  { TAG_CHCD, false, do_old },  { TAG_DVD, false, do_dvd },
+	{ TAG_CHT2, true, do_track }, { TAG_CHGD, true, do_track }, { TAG_CHGT, true, do_track },
+	{ TAG_CHTR, true, do_track }, { TAG_CHCD, false, do_old },  { TAG_DVD, false, do_dvd },
 };
 
 /* What a CHD is that has none of these. */
@@ -347,7 +349,8 @@ static int run_meta(struct chd *c, const struct meta *m, uint32_t len)
 	if (c->disc->ntracks && !m->many)
 		return fail(c, "the disc is told twice");
 	if (m->run != do_dvd && c->header.unit != VD_CHD_FRAME)
-		return fail(c, "a CD in units of %u bytes, not of %u", c->header.unit, VD_CHD_FRAME);
+		return fail(c, "a CD in units of %u bytes, not of %u", c->header.unit,
+			    VD_CHD_FRAME);
 	if (len > most && m->many)
 		return fail(c, "a track in %u bytes; there can be %u", len, most);
 	if (len > most)

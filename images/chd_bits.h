@@ -50,8 +50,8 @@ static inline bool vd_chd_overrun(const struct vd_chd_bits *b)
 }
 
 struct vd_chd_huffman {
-	unsigned int codes;	 /* up to 256 */
-	unsigned int max;	 /* bits of the longest code, up to 16 */
+	unsigned int codes;	  /* up to 256 */
+	unsigned int max;	  /* bits of the longest code, up to 16 */
 	uint16_t lookup[0x10000]; /* by the next `max` bits: value << 5 | length; 0: no such code */
 };
 

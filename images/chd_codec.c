@@ -35,7 +35,7 @@
 #include "util/endian.h"
 
 #define CHANNELS 2u
-#define SAMPLE 4u	  /* bytes of one, both channels */
+#define SAMPLE 4u /* bytes of one, both channels */
 #define FLAC_BLOCK_MAX 65535u
 #define FLAC_HEADER 42u
 
@@ -152,8 +152,8 @@ static int decode_huff(struct vd_chd_decoder *d, const uint8_t *data, size_t len
 
 /* FLAC. */
 
-static FLAC__StreamDecoderReadStatus flac_read(const FLAC__StreamDecoder *decoder,
-					       FLAC__byte buf[], size_t *n, void *arg)
+static FLAC__StreamDecoderReadStatus flac_read(const FLAC__StreamDecoder *decoder, FLAC__byte buf[],
+					       size_t *n, void *arg)
 {
 	struct flac *f = arg;
 	size_t left = f->len - f->at;
@@ -409,15 +409,17 @@ int vd_chd_codecs_check(const uint32_t tags[4], uint32_t hunk, const char *name,
 			return vd_error_set(err, -EINVAL, "%s: at byte %u: no codec is called '%s'",
 					    name, 16 + i * 4, tag);
 		if (!c->decode)
-			return vd_error_set(err, -EINVAL,
-					    "%s: at byte %u: codec '%s' is for video of laserdiscs, which "
-					    "is not read",
-					    name, 16 + i * 4, tag);
+			return vd_error_set(
+				err, -EINVAL,
+				"%s: at byte %u: codec '%s' is for video of laserdiscs, which "
+				"is not read",
+				name, 16 + i * 4, tag);
 		if (c->cd && hunk % VD_CHD_FRAME)
-			return vd_error_set(err, -EINVAL,
-					    "%s: at byte %u: codec '%s' is for sectors of a CD, but hunks "
-					    "are of %u bytes",
-					    name, 16 + i * 4, tag, hunk);
+			return vd_error_set(
+				err, -EINVAL,
+				"%s: at byte %u: codec '%s' is for sectors of a CD, but hunks "
+				"are of %u bytes",
+				name, 16 + i * 4, tag, hunk);
 	}
 	return 0;
 }

@@ -22,7 +22,7 @@
 enum code {
 	CODE_SELF = VD_CHD_SELF,
 	CODE_PARENT = VD_CHD_PARENT,
-	CODE_RUN,      /* as the one before, this and 2 more, and as many as the next code's number */
+	CODE_RUN, /* as the one before, this and 2 more, and as many as the next code's number */
 	CODE_LONG_RUN, /* this and 18 more, and 16 x the next code's + that of the one behind it */
 	CODE_SELF_SAME,
 	CODE_SELF_NEXT,
@@ -99,10 +99,11 @@ int vd_chd_header_read(struct vd_store *file, const char *name, struct vd_chd_he
 		return vd_error_set(err, -EMEDIUMTYPE, "%s: not a CHD", name);
 	version = vd_get_be32(b + 12);
 	if (version != 5)
-		return vd_error_set(err, -EMEDIUMTYPE,
-				    "%s: a CHD of version %u; version 5 is read, which `chdman copy` makes "
-				    "of it",
-				    name, version);
+		return vd_error_set(
+			err, -EMEDIUMTYPE,
+			"%s: a CHD of version %u; version 5 is read, which `chdman copy` makes "
+			"of it",
+			name, version);
 	if (vd_get_be32(b + 8) != VD_CHD_HEADER || file->size < VD_CHD_HEADER)
 		return vd_error_set(err, -EINVAL, "%s: at byte 8: a header of %u bytes, not of %u",
 				    name, vd_get_be32(b + 8), VD_CHD_HEADER);
@@ -118,14 +119,16 @@ int vd_chd_header_read(struct vd_store *file, const char *name, struct vd_chd_he
 	for (size_t i = 0; i < VD_CHD_SHA1; i++)
 		h->has_parent |= h->parent[i] != 0;
 	if (!h->unit || !h->hunk || h->hunk > VD_CHD_HUNK_MAX || h->hunk % h->unit)
-		return vd_error_set(err, -EINVAL,
-				    "%s: at byte 56: hunks of %u bytes and units of %u; a hunk is whole "
-				    "units, and %u bytes at most",
-				    name, h->hunk, h->unit, VD_CHD_HUNK_MAX);
+		return vd_error_set(
+			err, -EINVAL,
+			"%s: at byte 56: hunks of %u bytes and units of %u; a hunk is whole "
+			"units, and %u bytes at most",
+			name, h->hunk, h->unit, VD_CHD_HUNK_MAX);
 	hunks = h->size / h->hunk + (h->size % h->hunk ? 1 : 0);
 	if (!hunks || hunks > VD_CHD_HUNKS_MAX)
-		return vd_error_set(err, -EINVAL, "%s: at byte 32: %llu hunks; there can be 1 to %u",
-				    name, (unsigned long long)hunks, VD_CHD_HUNKS_MAX);
+		return vd_error_set(err, -EINVAL,
+				    "%s: at byte 32: %llu hunks; there can be 1 to %u", name,
+				    (unsigned long long)hunks, VD_CHD_HUNKS_MAX);
 	h->hunks = (uint32_t)hunks;
 	return 0;
 }
@@ -296,8 +299,9 @@ static int read_codes(struct reading *r, struct vd_chd_huffman *huff)
 				if (code == CODE_LONG_RUN)
 					more = vd_chd_huffman_get(huff, &r->bits);
 				less = vd_chd_huffman_get(huff, &r->bits);
-				run = code == CODE_RUN ? 2 + (uint64_t)less
-						       : 18 + ((uint64_t)more << 4) + (uint64_t)less;
+				run = code == CODE_RUN
+					      ? 2 + (uint64_t)less
+					      : 18 + ((uint64_t)more << 4) + (uint64_t)less;
 			} else {
 				last = (unsigned int)code;
 			}

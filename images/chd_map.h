@@ -7,14 +7,15 @@
 
 #define VD_CHD_HEADER 124u /* bytes */
 #define VD_CHD_SHA1 20u
-#define VD_CHD_FRAME 2448u	     /* the unit of a CD: a sector and its subchannel */
-#define VD_CHD_HUNK_MAX (1u << 20)   /* bytes; what chdman makes too */
+#define VD_CHD_FRAME 2448u	    /* the unit of a CD: a sector and its subchannel */
+#define VD_CHD_HUNK_MAX (1u << 20)  /* bytes; what chdman makes too */
 #define VD_CHD_HUNKS_MAX (8u << 20) /* of a file and all its parents: 6 bytes of memory each */
 
 struct vd_chd_header {
-	uint32_t codecs[4]; /* four characters each; 0: none, and nothing is compressed where the first one is */
-	uint64_t size;	    /* bytes of what is stored */
-	uint64_t map, meta; /* offsets; no metadata: 0 */
+	uint32_t codecs
+		[4]; /* four characters each; 0: none, and nothing is compressed where the first one is */
+	uint64_t size;	     /* bytes of what is stored */
+	uint64_t map, meta;  /* offsets; no metadata: 0 */
 	uint32_t hunk, unit; /* bytes; a hunk is a number of units */
 	uint32_t hunks;
 	uint8_t sha1[VD_CHD_SHA1], parent[VD_CHD_SHA1];
@@ -26,7 +27,7 @@ int vd_chd_header_read(struct vd_store *file, const char *name, struct vd_chd_he
 		       struct vd_error *err);
 
 enum vd_chd_where {
-	VD_CHD_CODEC,	/* by codecs[0] to [3] in the first four */
+	VD_CHD_CODEC, /* by codecs[0] to [3] in the first four */
 	VD_CHD_STORED = 4,
 	VD_CHD_SELF,	/* as another hunk */
 	VD_CHD_PARENT,	/* in the parent */

@@ -33,9 +33,9 @@
 #define AHEAD (1u << 20) /* bytes */
 #define THREADS_MAX 4u
 #define DECODERS_MAX 16u
-#define PARENTS_MAX 8u	  /* one behind the other */
-#define SEQUENTIAL 4u	  /* reads in a row before anything is loaded ahead */
-#define NEAR 16u	  /* hunks: readers side by side are a little out of order */
+#define PARENTS_MAX 8u /* one behind the other */
+#define SEQUENTIAL 4u  /* reads in a row before anything is loaded ahead */
+#define NEAR 16u       /* hunks: readers side by side are a little out of order */
 #define NOTHING UINT32_MAX
 
 struct slot {
@@ -43,7 +43,7 @@ struct slot {
 	bool ready;
 	unsigned int pins;
 	uint8_t *data;
-	struct slot *chain;	   /* of the same hash */
+	struct slot *chain;	    /* of the same hash */
 	struct slot *newer, *older; /* by their last use */
 };
 
@@ -66,9 +66,9 @@ struct chd {
 	pthread_t threads[THREADS_MAX];
 	unsigned int nthreads;
 	bool started, over;
-	uint32_t next;		/* the hunk that a sequential reader asks for next */
-	unsigned int in_row;	/* reads that were such ones */
-	uint32_t ahead;		/* hunks */
+	uint32_t next;		 /* the hunk that a sequential reader asks for next */
+	unsigned int in_row;	 /* reads that were such ones */
+	uint32_t ahead;		 /* hunks */
 	uint32_t todo, todo_end; /* to be loaded ahead */
 };
 
@@ -188,7 +188,9 @@ static struct vd_chd_decoder *take_decoder(struct chd *c)
 static int read_parent(struct chd *c, uint8_t *buf, uint64_t off)
 {
 	uint64_t size = c->parent ? c->parent->size : 0;
-	size_t len = c->header.hunk, n = off >= size ? 0 : size - off < len ? (size_t)(size - off) : len;
+	size_t len = c->header.hunk, n = off >= size	    ? 0
+					 : size - off < len ? (size_t)(size - off)
+							    : len;
 
 	memset(buf + n, 0, len - n);
 	return n ? vd_store_pread(c->parent, buf, n, off) : 0;
@@ -461,8 +463,8 @@ static int find_parent(const struct chd *c, struct vd_opener *opener, const char
 		if (fd == -ENOENT)
 			break;
 		if (fd < 0)
-			return vd_error_prefix(err, fd, "%s: looking for its parent of SHA-1 %s", name,
-					       text);
+			return vd_error_prefix(err, fd, "%s: looking for its parent of SHA-1 %s",
+					       name, text);
 		/* Others beside it may be damaged, or no CHD at all. */
 		if (vd_store_file_open(fd, true, &s, NULL))
 			continue;

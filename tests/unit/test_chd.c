@@ -13,7 +13,8 @@
 static char *chdman(const char *sheet, const char *name, const char *options)
 {
 	char *path = check_path("%s.chd", name);
-	struct check_cmd *c = check_sh("chdman createcd -f -i '%s' -o '%s' %s", sheet, path, options);
+	struct check_cmd *c =
+		check_sh("chdman createcd -f -i '%s' -o '%s' %s", sheet, path, options);
 
 	if (c->status)
 		CHECK_FAIL("chdman: %s%s", c->out, c->err);
@@ -24,8 +25,19 @@ static char *chdman(const char *sheet, const char *name, const char *options)
 static void test_codecs(void)
 {
 	static const char *const options[] = {
-		"", "-c none", "-c cdzl", "-c cdlz", "-c cdfl", "-c zlib", "-c lzma", "-c huff", "-c flac",
-		"-c cdzl,cdfl", "-c zlib,lzma,huff,flac", "-hs 2448", "-hs 4896 -c cdlz",
+		"",
+		"-c none",
+		"-c cdzl",
+		"-c cdlz",
+		"-c cdfl",
+		"-c zlib",
+		"-c lzma",
+		"-c huff",
+		"-c flac",
+		"-c cdzl,cdfl",
+		"-c zlib,lzma,huff,flac",
+		"-hs 2448",
+		"-hs 4896 -c cdlz",
 		/* Large enough for three bytes of length; of fewer hunks chdman writes maps that it cannot read. */
 		"-hs 97920",
 	};

@@ -367,7 +367,6 @@ static const struct {
 	ROW(0, "vhdxfile", "a VHDX disk image"),
 	ROW2(0, "<<< Oracle VM VirtualBox Disk Image >>>\n", 64, "\x7f\x10\xda\xbe",
 	     "a VDI disk image"),
-	ROW(0, "MComprHD\0\0\0\x7c", "a CHD disc image"),
 	ROW(0, "IsZ!\x40", "an ISZ compressed disc image"),
 	ROW(0, "DAA\0\0\0\0\0", "a DAA compressed disc image"),
 	ROW(0, "CISO\0\0\0\0", "a CSO compressed disc image"),
