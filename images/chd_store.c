@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "images/chd_codec.h"
 #include "util/cleanup.h"
@@ -444,66 +445,105 @@ static int make_slots(struct chd *c)
 
 /* Parents. */
 
-static int open_chd(struct vd_store *file, const char *name, struct vd_opener *opener,
-		    unsigned int depth, uint64_t hunks, struct chd **out, struct vd_error *err);
+/* Who asks for a parent, and for whom. */
+struct descent {
+	struct vd_store *file;
+	const struct descent *child; /* NULL: it is the image itself */
+};
 
-/* The CHD beside @c that says it has the SHA-1 of its parent. */
-static int find_parent(const struct chd *c, struct vd_opener *opener, const char *name,
-		       struct vd_store **out, struct vd_error *err)
+static bool same_file(struct vd_store *a, struct vd_store *b)
 {
-	char text[2 * VD_CHD_SHA1 + 1];
+	struct vd_fd_range in_a, in_b;
+	struct stat of_a, of_b;
 
-	for (size_t i = 0; i < VD_CHD_SHA1; i++)
-		snprintf(text + i * 2, 3, "%02x", c->header.parent[i]);
-	for (unsigned int i = 0; opener && opener->open_nth; i++) {
+	return !vd_store_map(a, 0, 1, &in_a) && !vd_store_map(b, 0, 1, &in_b) &&
+	       !fstat(in_a.fd, &of_a) && !fstat(in_b.fd, &of_b) && of_a.st_dev == of_b.st_dev &&
+	       of_a.st_ino == of_b.st_ino;
+}
+
+/* A child that changes nothing has the SHA-1 of its parent: nobody is a parent of himself. */
+static bool is_descendant(const struct descent *from, struct vd_store *file)
+{
+	for (; from; from = from->child)
+		if (same_file(from->file, file))
+			return true;
+	return false;
+}
+
+static int open_chd(struct vd_store *file, const char *name, struct vd_opener *opener,
+		    const struct descent *child, uint64_t hunks, struct chd **out,
+		    struct vd_error *err);
+
+/* The next CHD from number *n on beside the image that says it has the SHA-1 of the parent. 1, 0: there is none, or -EMFILE. */
+static int find_parent(const struct chd *c, struct vd_opener *opener, const struct descent *from,
+		       unsigned int *n, struct vd_store **out, struct vd_error *err)
+{
+	while (opener && opener->open_nth) {
 		struct vd_chd_header h;
 		struct vd_store *s;
-		int fd = opener->open_nth(opener, ".chd", i, err);
+		int fd = opener->open_nth(opener, ".chd", (*n)++, err);
 
 		if (fd == -ENOENT)
 			break;
-		if (fd < 0)
-			return vd_error_prefix(err, fd, "%s: looking for its parent of SHA-1 %s",
-					       name, text);
+		if (fd == -EMFILE)
+			return fd;
 		/* Others beside it may be damaged, or no CHD at all. */
-		if (vd_store_file_open(fd, true, &s, NULL))
+		if (fd < 0 || vd_store_file_open(fd, true, &s, NULL))
 			continue;
-		if (!vd_chd_header_read(s, name, &h, NULL) &&
-		    !memcmp(h.sha1, c->header.parent, VD_CHD_SHA1)) {
+		if (!vd_chd_header_read(s, "", &h, NULL) &&
+		    !memcmp(h.sha1, c->header.parent, VD_CHD_SHA1) && !is_descendant(from, s)) {
 			*out = s;
-			return 0;
+			return 1;
 		}
 		vd_store_close(s);
 	}
+	return 0;
+}
+
+/* The first one that is whole: what has the same contents has the same SHA-1, and may need a parent that is not there. */
+static int open_parent(struct chd *c, struct vd_opener *opener, const char *name,
+		       const struct descent *from, uint64_t hunks, struct vd_error *err)
+{
+	char text[2 * VD_CHD_SHA1 + 1];
+	unsigned int depth = 0, n = 0;
+	int r, failed = 0;
+
+	for (size_t i = 0; i < VD_CHD_SHA1; i++)
+		snprintf(text + i * 2, 3, "%02x", c->header.parent[i]);
+	for (const struct descent *d = from; d; d = d->child)
+		depth++;
+	if (depth > PARENTS_MAX)
+		return vd_error_set(err, -EINVAL, "%s: more than %u parents, each one's of another",
+				    name, PARENTS_MAX);
+	for (;;) {
+		struct vd_store *file = NULL;
+		struct chd *parent;
+
+		r = find_parent(c, opener, from, &n, &file, err);
+		if (r <= 0)
+			break;
+		failed = open_chd(file, name, opener, from, hunks, &parent, err);
+		if (!failed) {
+			c->parent = &parent->store;
+			return 0;
+		}
+	}
+	if (failed)
+		return vd_error_prefix(err, failed, "%s: in its parent of SHA-1 %s", name, text);
+	if (r)
+		return vd_error_prefix(err, r, "%s: looking for its parent of SHA-1 %s", name,
+				       text);
 	return vd_error_set(err, -ENOENT,
 			    "%s: its parent, the CHD of SHA-1 %s, is not in the same folder", name,
 			    text);
 }
 
-static int open_parent(struct chd *c, struct vd_opener *opener, const char *name,
-		       unsigned int depth, uint64_t hunks, struct vd_error *err)
-{
-	struct vd_store *file = NULL;
-	struct chd *parent;
-	int r;
-
-	if (depth == PARENTS_MAX)
-		return vd_error_set(err, -EINVAL, "%s: more than %u parents, each one's of another",
-				    name, PARENTS_MAX);
-	r = find_parent(c, opener, name, &file, err);
-	if (r)
-		return r;
-	r = open_chd(file, name, opener, depth + 1, hunks, &parent, err);
-	if (r)
-		return vd_error_prefix(err, r, "in the parent");
-	c->parent = &parent->store;
-	return 0;
-}
-
 /* @hunks: how many it and its parents may have. */
 static int open_chd(struct vd_store *file, const char *name, struct vd_opener *opener,
-		    unsigned int depth, uint64_t hunks, struct chd **out, struct vd_error *err)
+		    const struct descent *child, uint64_t hunks, struct chd **out,
+		    struct vd_error *err)
 {
+	const struct descent from = { .file = file, .child = child };
 	_cleanup_(close_chd) struct chd *c = calloc(1, sizeof(*c));
 	int r;
 
@@ -528,7 +568,7 @@ static int open_chd(struct vd_store *file, const char *name, struct vd_opener *o
 	for (c->store.block = 4096; c->store.block < c->header.hunk; c->store.block *= 2)
 		;
 	if (c->header.has_parent)
-		r = open_parent(c, opener, name, depth, hunks - c->header.hunks, err);
+		r = open_parent(c, opener, name, &from, hunks - c->header.hunks, err);
 	if (!r)
 		r = vd_chd_map_read(file, name, &c->header, &c->map, err);
 	if (r)
@@ -543,7 +583,7 @@ int vd_chd_store_open(struct vd_store *file, const char *name, struct vd_opener 
 		      struct vd_chd_header *header, struct vd_store **out, struct vd_error *err)
 {
 	struct chd *c;
-	int r = open_chd(file, name, opener, 0, VD_CHD_HUNKS_MAX, &c, err);
+	int r = open_chd(file, name, opener, NULL, VD_CHD_HUNKS_MAX, &c, err);
 
 	if (r)
 		return r;

@@ -16,8 +16,9 @@ struct vd_opener {
 	 */
 	int (*open)(struct vd_opener *o, const char *name, struct vd_error *err);
 	/*
-	 * Opens number @n, from 0 on, of the files beside the image whose names end in @suffix, in any case: by
-	 * their names in order. -ENOENT: there are no more. Other errors as above. NULL: it cannot look.
+	 * Opens number @n, from 0 on, of what is beside the image and has a name that ends in @suffix, in any case; in an
+	 * order of no account. -ENOENT: there are no more; -EMFILE: enough was looked for. Other errors are of this one
+	 * only, as above. NULL: it cannot look.
 	 */
 	int (*open_nth)(struct vd_opener *o, const char *suffix, unsigned int n,
 			struct vd_error *err);

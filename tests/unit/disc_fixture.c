@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "disc_fixture.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -534,13 +535,35 @@ static int open_beside(struct vd_opener *o, const char *name, struct vd_error *e
 	return fd < 0 ? vd_error_errno(err, -errno, "%s", name) : fd;
 }
 
+static int open_nth_beside(struct vd_opener *o, const char *suffix, unsigned int n,
+			   struct vd_error *err)
+{
+	int fd = openat(((struct folder_opener *)o)->dir_fd, ".",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fdopendir(fd);
+	size_t len = strlen(suffix);
+	const struct dirent *e;
+	int r = -ENOENT;
+
+	ASSERT(dir);
+	while (r == -ENOENT && (e = readdir(dir))) {
+		size_t have = strlen(e->d_name);
+
+		if (have >= len && !strcmp(e->d_name + have - len, suffix) && !n--)
+			r = open_beside(o, e->d_name, err);
+	}
+	closedir(dir);
+	return r;
+}
+
 static int open_image(const char *path, const struct vd_image_format **format, struct vd_disc **out,
 		      struct vd_error *err)
 {
 	const char *slash = strrchr(path, '/');
 	const char *dir = slash ? check_printf("%.*s", (int)(slash - path), path) : ".";
 	_cleanup_close_ int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct folder_opener o = { .opener = { .open = open_beside }, .dir_fd = dir_fd };
+	struct folder_opener o = { .opener = { .open = open_beside, .open_nth = open_nth_beside },
+				   .dir_fd = dir_fd };
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)

@@ -4,6 +4,7 @@
  * has.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "disc_fixture.h"
 #include "util/cleanup.h"
@@ -56,7 +57,39 @@ static void test_codecs(void)
 	vd_disc_close(d);
 }
 
+/* Written anew from its parent: what both have is in the parent. Sizes of hunks may differ, but not those of units. */
+static void test_parent(void)
+{
+	struct vd_disc *d = fixture_disc(FIX_PREGAPS), *back;
+	const char *sheet = fixture_write_cue(d, "family"), *child, *parent;
+	struct vd_error err = { "" };
+
+	if (!check_have_program("chdman"))
+		CHECK_SKIP("no chdman");
+	parent = chdman(sheet, "parent", "");
+	child = chdman(sheet, "child", check_printf("-op '%s'", parent));
+	CHECK(check_sh("stat -c %%s '%s'", child)->out[4] < ' '); /* 4 digits: nearly nothing */
+	check_write_file(check_path("another.chd"), "MComprHD", 8);
+	check_write_file(check_path("empty.chd"), "", 0);
+	back = fixture_open(child, NULL);
+	CHECK(fixture_same(d, back, "a CHD with a parent"));
+	vd_disc_close(back);
+	chdman(sheet, "grandchild", check_printf("-op '%s' -hs 4896", child));
+	back = fixture_open(check_path("grandchild.chd"), NULL);
+	CHECK(fixture_same(d, back, "a CHD with a parent that has one"));
+	vd_disc_close(back);
+	ASSERT_OK(unlink(parent));
+	unlink(check_path("codecs.chd")); /* it has the same contents */
+	CHECK_ERRNO(fixture_try(child, &back, &err), -ENOENT);
+	CHECK_HAS(err.text, "child.chd: in its parent of SHA-1 ");
+	ASSERT_OK(unlink(check_path("grandchild.chd")));
+	CHECK_ERRNO(fixture_try(child, &back, &err), -ENOENT);
+	CHECK_HAS(err.text, "child.chd: its parent, the CHD of SHA-1 ");
+	vd_disc_close(d);
+}
+
 static const struct check_test tests[] = {
 	{ "codecs", test_codecs },
+	{ "parent", test_parent },
 };
 CHECK_MAIN(tests)

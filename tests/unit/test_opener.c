@@ -227,6 +227,27 @@ static void test_out_of_descriptors(void)
 	CHECK_INT(o.opened, 0);
 }
 
+/* All that end so are found once each, and nothing that lies outside is opened. */
+static void test_nth(void)
+{
+	struct vd_keeper_opener o = { .dir_fd = dir_fd }, none = { .dir_fd = -1 };
+	struct vd_error err = { "" };
+	int fd, found = 0;
+
+	for (uint32_t n = 0; (fd = vd_keeper_open_nth(&o, ".BIN", n, &err)) != -ENOENT; n++) {
+		ASSERT(fd >= 0);
+		close(fd);
+		found++;
+	}
+	CHECK_INT(found, 6);
+	fd = vd_keeper_open_nth(&o, "link-out", 0, &err);
+	CHECK_ERRNO(fd, -EXDEV);
+	CHECK_ERRNO(vd_keeper_open_nth(&o, "link-absolute", 0, &err), -EXDEV);
+	CHECK_ERRNO(vd_keeper_open_nth(&none, ".bin", 0, &err), -EMFILE);
+	o.searched = VD_OPENER_SEARCHES;
+	CHECK_ERRNO(vd_keeper_open_nth(&o, ".bin", 0, &err), -EMFILE);
+}
+
 static const struct check_test tests[] = {
 	{ "opens_beneath", test_opens_beneath },
 	{ "refuses", test_refuses },
@@ -236,5 +257,6 @@ static const struct check_test tests[] = {
 	{ "at_most_1024_searches", test_at_most_1024_searches },
 	{ "no_folder", test_no_folder },
 	{ "out_of_descriptors", test_out_of_descriptors },
+	{ "nth", test_nth },
 };
 CHECK_MAIN_WITH(tests, setup, teardown)

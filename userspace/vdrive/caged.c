@@ -38,14 +38,26 @@ static int ask(struct caged *c, struct vd_message *m, struct vd_error *err)
 	return fd >= 0 ? fd : vd_error_errno(err, -EBADF, "no descriptor came");
 }
 
-static int ask_open(struct vd_opener *o, const char *name, struct vd_error *err)
+/* @arg as VD_MSG_OPEN has it. */
+static int ask_for(struct vd_opener *o, const char *name, uint32_t arg, struct vd_error *err)
 {
-	struct vd_message m = { .type = VD_MSG_OPEN };
+	struct vd_message m = { .type = VD_MSG_OPEN, .arg = arg };
 
 	if (strlen(name) >= sizeof(m.text))
 		return vd_error_errno(err, -ENAMETOOLONG, "%.64s...", name);
 	strcpy(m.text, name);
 	return ask((struct caged *)o, &m, err);
+}
+
+static int ask_open(struct vd_opener *o, const char *name, struct vd_error *err)
+{
+	return ask_for(o, name, 0, err);
+}
+
+static int ask_open_nth(struct vd_opener *o, const char *suffix, unsigned int n,
+			struct vd_error *err)
+{
+	return ask_for(o, suffix, n + 1, err);
 }
 
 struct vd_opener *caged_opener(struct caged *c)
@@ -111,7 +123,7 @@ static void drop_handlers(void)
 
 static _Noreturn void child(const struct caged_job *job, int sock)
 {
-	struct caged c = { .opener = { .open = ask_open }, .sock = sock };
+	struct caged c = { .opener = { .open = ask_open, .open_nth = ask_open_nth }, .sock = sock };
 	struct vd_error err = { "" };
 	int status, r;
 
@@ -153,7 +165,7 @@ static int serve_one(const struct caged_job *job, struct vd_keeper_opener *opene
 
 	switch (m->type) {
 	case VD_MSG_OPEN:
-		fd = vd_keeper_open(opener, m->text, &err);
+		fd = vd_keeper_open_asked(opener, m->text, m->arg, &err);
 		r = answer(sock, fd, &err);
 		if (fd >= 0)
 			close(fd);

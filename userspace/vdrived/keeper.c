@@ -216,11 +216,11 @@ static void reap_reader(struct keeper *k, bool kill_it, char *how, size_t size)
 		snprintf(how, size, "ended with status %d", WEXITSTATUS(status));
 }
 
-static int answer_open(struct keeper *k, const char *name)
+static int answer_open(struct keeper *k, const struct vd_message *asked)
 {
 	struct vd_message m = { .type = VD_MSG_OPENED };
 	struct vd_error err = { "" };
-	_cleanup_close_ int fd = vd_keeper_open(&k->opener, name, &err);
+	_cleanup_close_ int fd = vd_keeper_open_asked(&k->opener, asked->text, asked->arg, &err);
 
 	if (fd < 0) {
 		m.code = fd;
@@ -255,7 +255,7 @@ static int hear_reader(struct keeper *k, int timeout_ms, struct vd_message *m)
 		return -EPIPE;
 	switch (m->type) {
 	case VD_MSG_OPEN:
-		if (answer_open(k, m->text))
+		if (answer_open(k, m))
 			return -EPIPE;
 		break;
 	case VD_MSG_ATTRIBUTE:

@@ -4,7 +4,7 @@
  * at most one descriptor. The keeper trusts no word of it: a reader may have been taken over by its image.
  *
  *   keeper -> reader: SESSION (a /dev/fuse to serve), OPENED (answer to OPEN), QUIT, PING
- *   reader -> keeper: OPEN (a file named by a sheet), READY or FAILED (once, after parsing),
+ *   reader -> keeper: OPEN (a file named by a sheet; with arg n + 1 number n of those whose name ends so), READY or FAILED (once, after parsing),
  *                     SERVING and ENDED (a session), ATTRIBUTE (to survive a new reader), PONG
  */
 #ifndef VDRIVED_MESSAGE_H
@@ -41,7 +41,7 @@ enum vd_session_kind {
 struct vd_message {
 	uint32_t type;
 	int32_t code; /* 0 or -errno */
-	uint32_t arg; /* a session's kind */
+	uint32_t arg; /* a session's kind; OPEN's number */
 	char text[VD_ERROR_MAX];
 };
 

@@ -178,3 +178,56 @@ int vd_keeper_open(struct vd_keeper_opener *o, const char *name, struct vd_error
 	o->opened++;
 	return VD_TAKE_FD(fd);
 }
+
+/* Puts the name of number @n into @out, of NAME_MAX + 1 bytes. */
+static int find_nth(int dir_fd, const char *suffix, uint32_t n, char *out)
+{
+	int fd = open_beneath(dir_fd, ".", O_DIRECTORY);
+	_cleanup_(close_dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	size_t len = strlen(suffix);
+	const struct dirent *e;
+
+	if (fd < 0)
+		return fd;
+	if (!dir) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	for (int i = 0; i < ENTRIES_MAX && (e = readdir(dir)); i++) {
+		size_t have = strlen(e->d_name);
+
+		if (have >= len && !strcasecmp(e->d_name + have - len, suffix) && !n--) {
+			strcpy(out, e->d_name);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int vd_keeper_open_nth(struct vd_keeper_opener *o, const char *suffix, uint32_t n,
+		       struct vd_error *err)
+{
+	char name[NAME_MAX + 1];
+	int r;
+
+	if (o->dir_fd < 0)
+		return vd_error_set(err, -EMFILE, "*%s: this image may look for no other files",
+				    suffix);
+	if (o->searched >= VD_OPENER_SEARCHES)
+		return vd_error_set(err, -EMFILE, "*%s: more than %d searches", suffix,
+				    VD_OPENER_SEARCHES);
+	o->searched++;
+	r = find_nth(o->dir_fd, suffix, n, name);
+	if (r)
+		return vd_error_errno(err, r, "*%s", suffix);
+	r = vd_keeper_open(o, name, err);
+	return r == -ENOENT ? -ENXIO : r; /* a link to nothing is not the end */
+}
+
+int vd_keeper_open_asked(struct vd_keeper_opener *o, const char *text, uint32_t arg,
+			 struct vd_error *err)
+{
+	return arg ? vd_keeper_open_nth(o, text, arg - 1, err) : vd_keeper_open(o, text, err);
+}

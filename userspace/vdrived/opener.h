@@ -8,6 +8,8 @@
 #ifndef VDRIVED_OPENER_H
 #define VDRIVED_OPENER_H
 
+#include <stdint.h>
+
 #include "util/error.h"
 
 #define VD_OPENER_MAX 256
@@ -21,5 +23,14 @@ struct vd_keeper_opener {
 
 /* A descriptor that the caller owns; -EMFILE, -EXDEV (leads out of the folder), -ENOENT, -ENOTUNIQ, -EINVAL. */
 int vd_keeper_open(struct vd_keeper_opener *o, const char *name, struct vd_error *err);
+/*
+ * Number @n, from 0 on, of the files in the folder itself whose names end in @suffix, ASCII in any case. As vd_keeper_open(), which then
+ * opens that name; -ENOENT behind the last one. It counts as a search, and -EMFILE is said when there were too many.
+ */
+int vd_keeper_open_nth(struct vd_keeper_opener *o, const char *suffix, uint32_t n,
+		       struct vd_error *err);
+/* What the message of VD_MSG_OPEN asks for: either of them. */
+int vd_keeper_open_asked(struct vd_keeper_opener *o, const char *text, uint32_t arg,
+			 struct vd_error *err);
 
 #endif

@@ -36,13 +36,12 @@ static void tell(int sock, enum vd_message_type type, uint32_t arg, int code, co
 		_exit(1); /* no keeper, no drive */
 }
 
-/* Asks the keeper to open what a sheet names. */
-static int ask_open(struct vd_opener *o, const char *name, struct vd_error *err)
+/* Asks the keeper to open what a sheet names; @arg as VD_MSG_OPEN has it. */
+static int ask_for(const char *name, uint32_t arg, struct vd_error *err)
 {
-	struct vd_message m = { .type = VD_MSG_OPEN };
+	struct vd_message m = { .type = VD_MSG_OPEN, .arg = arg };
 	int fd, r;
 
-	(void)o;
 	if (strlen(name) >= sizeof(m.text))
 		return vd_error_errno(err, -ENAMETOOLONG, "%.64s...", name);
 	strcpy(m.text, name);
@@ -54,6 +53,19 @@ static int ask_open(struct vd_opener *o, const char *name, struct vd_error *err)
 	if (m.code)
 		return vd_error_set(err, m.code, "%s", m.text);
 	return fd >= 0 ? fd : vd_error_errno(err, -EBADF, "%s", name);
+}
+
+static int ask_open(struct vd_opener *o, const char *name, struct vd_error *err)
+{
+	(void)o;
+	return ask_for(name, 0, err);
+}
+
+static int ask_open_nth(struct vd_opener *o, const char *suffix, unsigned int n,
+			struct vd_error *err)
+{
+	(void)o;
+	return ask_for(suffix, n + 1, err);
 }
 
 static int parse_options(const char *text, struct vd_fs_options *o, struct vd_error *err)
@@ -84,7 +96,7 @@ static int open_memory(struct vd_served *s, struct vd_error *err)
 
 static int open_medium(struct vd_served *s, struct vd_error *err)
 {
-	static struct vd_opener opener = { .open = ask_open };
+	static struct vd_opener opener = { .open = ask_open, .open_nth = ask_open_nth };
 	const char *base = strrchr(s->state.image, '/');
 	int r;
 
