@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* Seeds for fuzz_nrg, fuzz_ccd and fuzz_mds, in the directory named by the only argument: of each format, by all of its structures, some sectors. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "util/endian.h"
+
+struct seed {
+	uint8_t data[32768];
+	size_t len;
+};
+
+static int save(const char *dir, const char *name, const void *data, size_t len)
+{
+	_cleanup_free_ char *path = NULL;
+	FILE *f;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0) {
+		path = NULL;
+		return -1;
+	}
+	f = fopen(path, "wb");
+	if (!f || fwrite(data, len, 1, f) != 1 || fclose(f)) {
+		perror(path);
+		return -1;
+	}
+	return 0;
+}
+
+static uint8_t *add(struct seed *s, const void *data, size_t len)
+{
+	uint8_t *p = s->data + s->len;
+
+	s->len += len;
+	return data ? memcpy(p, data, len) : p;
+}
+
+static uint8_t *add_chunk(struct seed *s, const char *id, uint32_t len)
+{
+	uint8_t *p = add(s, id, 4);
+
+	vd_put_be32(p + 4, len);
+	s->len += 4;
+	return add(s, NULL, len);
+}
+
+/* Audio and data, recorded at once and track by track, in either version. */
+static int write_nrg(const char *dir, int version, int tao)
+{
+	static struct seed s;
+	const uint32_t width = version == 2 ? 8 : 4, dao = 18 + 3 * width,
+		       etn = version == 2 ? 32 : 20;
+	char name[16];
+	uint8_t *p;
+
+	memset(&s, 0, sizeof(s));
+	add(&s, NULL, 4 * 2352 + 2 * 2048);
+	if (tao) {
+		p = add_chunk(&s, version == 2 ? "ETN2" : "ETNF", 2 * etn);
+		vd_put_be32(p + 2 * width - 4, 4 * 2352);
+		p[2 * width + 3] = 7;
+		p += etn;
+		vd_put_be32(p + width - 4, 4 * 2352);
+		vd_put_be32(p + 2 * width - 4, 2 * 2048);
+		vd_put_be32(p + 2 * width + 4, 200);
+	} else {
+		static const uint8_t cue[][8] = {
+			{ 1, 1, 1, 0, 0, 0, 0, 0 },
+			{ 1, 1, 2, 0, 0, 0, 0, 2 },
+			{ 0x41, 2, 1, 0, 0, 0, 0, 4 },
+			{ 0x41, 0xaa, 1, 0, 0, 0, 0, 6 },
+		};
+
+		p = add_chunk(&s, version == 2 ? "CUEX" : "CUES", sizeof(cue));
+		memcpy(p, cue, sizeof(cue));
+		for (size_t i = 0; version == 1 && i < 4; i++)
+			p[i * 8 + 6] = 2;
+		p = add_chunk(&s, version == 2 ? "DAOX" : "DAOI", 22 + 2 * dao);
+		memcpy(p + 4, "4012345678901", 13);
+		p[20] = 1;
+		p[21] = 2;
+		p += 22;
+		memcpy(p, "USRC17607839\x09\x30\x07", 15);
+		vd_put_be32(p + 18 + 3 * width - 4, 4 * 2352);
+		p += dao;
+		p[12] = 8;
+		vd_put_be32(p + 18 + width - 4, 4 * 2352);
+		vd_put_be32(p + 18 + 2 * width - 4, 4 * 2352);
+		vd_put_be32(p + 18 + 3 * width - 4, 4 * 2352 + 2 * 2048);
+		p = add_chunk(&s, "CDTX", 18);
+		memcpy(p, "\x80\0\0\0Title\0Song", 16);
+	}
+	p = add_chunk(&s, "SINF", 4);
+	p[3] = 2;
+	p = add_chunk(&s, "MTYP", 4);
+	p[3] = 1;
+	add_chunk(&s, "END!", 0);
+	add(&s, version == 2 ? "NER5\0\0\0\0" : "NERO", version == 2 ? 8 : 4);
+	vd_put_be32(add(&s, NULL, 4), 4 * 2352 + 2 * 2048);
+	snprintf(name, sizeof(name), "nrg%d%d", version, tao);
+	return save(dir, name, s.data, s.len);
+}
+
+static int write_ccd(const char *dir)
+{
+	static const char text[] =
+		"[CloneCD]\nVersion=3\n[Disc]\nTocEntries=5\nSessions=2\nDataTracksScrambled=0\n"
+		"CATALOG=4012345678901\n[CDText]\nEntries=1\n"
+		"Entry 0=80 00 00 00 41 42 43 00 44 45 46 00 00 00 00 00\n[Session 1]\nPreGapMode=1\n"
+		"[Entry 0]\nSession=1\nPoint=0xa0\nADR=0x01\nControl=0x04\nPMin=1\nPSec=32\nPFrame=0\nPLBA=4350\n"
+		"[Entry 1]\nSession=1\nPoint=0x01\nADR=0x01\nControl=0x04\nPLBA=0\n"
+		"[Entry 2]\nSession=1\nPoint=0x02\nADR=0x01\nControl=0\nPMin=0\nPSec=2\nPFrame=20\n"
+		"[Entry 3]\nSession=1\nPoint=0xa2\nPLBA=40\n"
+		"[Entry 4]\nSession=2\nPoint=0x03\nADR=1\nControl=4\nPLBA=11440\n"
+		"[Entry 5]\nSession=2\nPoint=0xa2\nPLBA=11450\n"
+		"[TRACK 1]\nMODE=2\nINDEX 1=0\n[TRACK 2]\nMODE=0\nFLAGS= DCP\nISRC=USRC17607839\n"
+		"INDEX 0=15\nINDEX 1=20\nINDEX 2=30\n";
+
+	return save(dir, "ccd", text, sizeof(text) - 1);
+}
+
+static int write_mds(const char *dir, uint8_t medium, uint32_t files)
+{
+	uint8_t m[8704] = "MEDIA DESCRIPTOR\1\3", *b = m + 112;
+	char name[24];
+
+	m[18] = medium;
+	m[20] = 1;
+	m[26] = 4;
+	vd_put_le32(m + 36, 400);
+	vd_put_le32(m + 64, medium ? 480 : 0);
+	vd_put_le32(m + 80, 88);
+	m[88 + 10] = 2;
+	vd_put_le32(m + 88 + 20, 112);
+	b[0] = 0xaa;
+	b[2] = 0x14;
+	b[4] = 1;
+	vd_put_le32(b + 12, medium ? 10 : 300);
+	vd_put_le16(b + 16, 2048);
+	vd_put_le32(b + 48, files);
+	vd_put_le32(b + 52, 320);
+	b += 80;
+	b[0] = 0xa9;
+	b[1] = 8;
+	b[2] = 0x10;
+	b[4] = 2;
+	vd_put_le32(b + 12, 308);
+	vd_put_le16(b + 16, 2448);
+	vd_put_le32(b + 36, 20);
+	vd_put_le32(b + 40, 10 * 2048 + 10 * 2448);
+	vd_put_le32(b + 48, files);
+	vd_put_le32(b + 52, 320);
+	vd_put_le32(m + 304, 10);
+	vd_put_le32(m + 308, 10);
+	vd_put_le32(m + 312, 20);
+	vd_put_le32(m + 320, 360);
+	vd_put_le32(m + 336, 370);
+	vd_put_le32(m + 340, 1);
+	memcpy(m + 360, "*.mdf", 6);
+	memcpy(m + 370, "b\0.\0m\0d\0f\0", 12);
+	m[480 + 2052 + 2] = 0x30;
+	snprintf(name, sizeof(name), "mds%02x%u", medium, files);
+	return save(dir, name, m, sizeof(m));
+}
+
+int main(int argc, char **argv)
+{
+	int r = 0;
+
+	if (argc != 2)
+		return EXIT_FAILURE;
+	for (int i = 0; i < 4; i++)
+		r |= write_nrg(argv[1], 1 + i / 2, i % 2);
+	r |= write_ccd(argv[1]);
+	for (uint32_t i = 0; i < 4; i++)
+		r |= write_mds(argv[1], i / 2 ? 0x10 : 0, 1 + i % 2);
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
+}
