@@ -543,14 +543,14 @@ static int ccd_probe(const struct vd_image_head *h)
 	return vd_sheet_looks_like(h, words) ? 90 : 0;
 }
 
-static int ccd_open(struct vd_opener *opener, int fd, const struct vd_image_head *h,
+static int ccd_open(struct vd_opener *opener, struct vd_store *store, const struct vd_image_head *h,
 		    struct vd_disc **out, struct vd_error *err)
 {
 	_cleanup_(close_ccd) struct ccd *c = calloc(1, sizeof(*c));
 	int r;
 
 	if (!c) {
-		close(fd);
+		vd_store_close(store);
 		return vd_error_errno(err, -ENOMEM, "%s: cannot read it", h->name);
 	}
 	for (size_t i = 0; i <= VD_TRACKS_MAX; i++) {
@@ -559,7 +559,7 @@ static int ccd_open(struct vd_opener *opener, int fd, const struct vd_image_head
 		for (size_t k = 0; k < 100; k++)
 			c->tracks[i].indices[k] = UNSET;
 	}
-	r = vd_sheet_open(&c->sheet, opener, fd, h, err);
+	r = vd_sheet_open(&c->sheet, opener, store, h, err);
 	if (!r)
 		r = read_lines(c);
 	if (!r)

@@ -415,14 +415,12 @@ static void close_chd(struct chd *c)
 	vd_disc_close(c->disc);
 }
 
-static int chd_open(struct vd_opener *opener, int fd, const struct vd_image_head *h,
+static int chd_open(struct vd_opener *opener, struct vd_store *store, const struct vd_image_head *h,
 		    struct vd_disc **out, struct vd_error *err)
 {
-	_cleanup_(close_chd) struct chd c = { .name = h->name, .err = err };
-	int r = vd_store_file_open(fd, true, &c.file, err);
+	_cleanup_(close_chd) struct chd c = { .name = h->name, .err = err, .file = store };
+	int r;
 
-	if (r)
-		return r;
 	r = vd_chd_store_open(c.file, h->name, opener, &c.header, &c.store, err);
 	if (r)
 		return r;

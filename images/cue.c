@@ -789,7 +789,7 @@ static int cue_probe(const struct vd_image_head *h)
 	return dot && !strcasecmp(dot, ".cue") && vd_sheet_looks_like(h, NULL) ? 10 : 0;
 }
 
-static int cue_open(struct vd_opener *opener, int fd, const struct vd_image_head *h,
+static int cue_open(struct vd_opener *opener, struct vd_store *store, const struct vd_image_head *h,
 		    struct vd_disc **out, struct vd_error *err)
 {
 	_cleanup_(close_cue) struct cue c = {
@@ -798,7 +798,7 @@ static int cue_open(struct vd_opener *opener, int fd, const struct vd_image_head
 		.leadin = -1,
 		.session_pregap = -1,
 	};
-	int r = vd_sheet_open(&c.sheet, opener, fd, h, err);
+	int r = vd_sheet_open(&c.sheet, opener, store, h, err);
 
 	if (r)
 		return r;

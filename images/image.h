@@ -43,9 +43,11 @@ struct vd_image_format {
 	const char *description; /* for people */
 	/* 0: not this; 100: surely this. Looks at content; a name decides only between equals. */
 	int (*probe)(const struct vd_image_head *head);
-	/* Takes @fd, closes it on failure too. @head is what the probe saw. */
-	int (*open)(struct vd_opener *opener, int fd, const struct vd_image_head *head,
-		    struct vd_disc **out, struct vd_error *err);
+	/*
+	 * Takes @store, closes it on failure too: a file, or what was compressed in one. @head is what the probe saw.
+	 */
+	int (*open)(struct vd_opener *opener, struct vd_store *store,
+		    const struct vd_image_head *head, struct vd_disc **out, struct vd_error *err);
 };
 
 /* Every format that this build knows, NULL at the end. */

@@ -13,12 +13,12 @@ static int iso_probe(const struct vd_image_head *h)
 	return 0;
 }
 
-static int iso_open(struct vd_opener *opener, int fd, const struct vd_image_head *h,
+static int iso_open(struct vd_opener *opener, struct vd_store *store, const struct vd_image_head *h,
 		    struct vd_disc **out, struct vd_error *err)
 {
 	(void)opener;
 	(void)h;
-	return vd_image_open_single_track(fd, VD_LAYOUT_2048, VD_TRACK_MODE1, 0, out, err);
+	return vd_image_open_single_track(store, VD_LAYOUT_2048, VD_TRACK_MODE1, 0, out, err);
 }
 
 const struct vd_image_format vd_image_iso = {

@@ -456,23 +456,19 @@ static int mds_probe(const struct vd_image_head *h)
 	return h->len > 16 && !memcmp(h->data, signature, 16) ? 100 : 0;
 }
 
-static int mds_open(struct vd_opener *opener, int fd, const struct vd_image_head *h,
+static int mds_open(struct vd_opener *opener, struct vd_store *store, const struct vd_image_head *h,
 		    struct vd_disc **out, struct vd_error *err)
 {
 	_cleanup_(close_mds) struct mds *m = calloc(1, sizeof(*m));
-	struct vd_store *store;
 	int r;
 
 	if (!m) {
-		close(fd);
+		vd_store_close(store);
 		return vd_error_errno(err, -ENOMEM, "%s: cannot read it", h->name);
 	}
 	/* A name of 8-bit characters is in no known set: as it is first, then as Latin 1. */
 	m->sheet =
 		(struct vd_sheet){ .name = h->name, .opener = opener, .err = err, .latin1 = true };
-	r = vd_store_file_open(fd, true, &store, err);
-	if (r)
-		return r;
 	m->len = (size_t)store->size;
 	m->data = store->size <= MDS_MAX ? malloc(m->len + 1) : NULL;
 	r = m->data		    ? vd_store_pread(store, m->data, m->len, 0)

@@ -484,18 +484,15 @@ static void close_nrg(struct nrg *n)
 	vd_disc_close(n->disc);
 }
 
-static int nrg_open(struct vd_opener *opener, int fd, const struct vd_image_head *h,
+static int nrg_open(struct vd_opener *opener, struct vd_store *store, const struct vd_image_head *h,
 		    struct vd_disc **out, struct vd_error *err)
 {
-	_cleanup_(close_nrg) struct nrg n = { .name = h->name, .err = err };
+	_cleanup_(close_nrg) struct nrg n = { .name = h->name, .err = err, .store = store };
 	_cleanup_free_ uint8_t *data = NULL;
 	uint64_t at, end;
 	int r;
 
 	(void)opener;
-	r = vd_store_file_open(fd, true, &n.store, err);
-	if (r)
-		return r;
 	r = vd_disc_new(&n.disc);
 	if (r)
 		vd_store_close(n.store);

@@ -71,17 +71,18 @@ static int raw_probe(const struct vd_image_head *h)
 	return recognise(h, &layout, &mode);
 }
 
-static int raw_open(struct vd_opener *opener, int fd_in, const struct vd_image_head *h,
+static int raw_open(struct vd_opener *opener, struct vd_store *store, const struct vd_image_head *h,
 		    struct vd_disc **out, struct vd_error *err)
 {
-	_cleanup_close_ int fd = fd_in;
 	enum vd_sector_layout layout;
 	enum vd_track_mode mode;
 
 	(void)opener;
-	if (!recognise(h, &layout, &mode))
+	if (!recognise(h, &layout, &mode)) {
+		vd_store_close(store);
 		return vd_error_set(err, -EMEDIUMTYPE, "not raw sectors: no sync pattern");
-	return vd_image_open_single_track(VD_TAKE_FD(fd), layout, mode, 0, out, err);
+	}
+	return vd_image_open_single_track(store, layout, mode, 0, out, err);
 }
 
 const struct vd_image_format vd_image_raw = {

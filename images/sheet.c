@@ -146,11 +146,10 @@ bool vd_sheet_looks_like(const struct vd_image_head *h, const char *const *words
 	return len > 0;
 }
 
-int vd_sheet_open(struct vd_sheet *s, struct vd_opener *opener, int fd,
+int vd_sheet_open(struct vd_sheet *s, struct vd_opener *opener, struct vd_store *store,
 		  const struct vd_image_head *h, struct vd_error *err)
 {
 	_cleanup_free_ uint8_t *data = NULL;
-	struct vd_store *store;
 	size_t size;
 	int r;
 
@@ -158,9 +157,6 @@ int vd_sheet_open(struct vd_sheet *s, struct vd_opener *opener, int fd,
 	s->name = h->name;
 	s->opener = opener;
 	s->err = err;
-	r = vd_store_file_open(fd, true, &store, err);
-	if (r)
-		return r;
 	size = (size_t)store->size;
 	if (store->size > VD_SHEET_MAX) {
 		vd_store_close(store);

@@ -65,8 +65,8 @@ struct vd_sheet {
  */
 bool vd_sheet_looks_like(const struct vd_image_head *h, const char *const *words);
 
-/* Reads the text. Takes @fd. The sheet is closed by the caller, also when this fails. */
-int vd_sheet_open(struct vd_sheet *s, struct vd_opener *opener, int fd,
+/* Reads the text. Takes @store. The sheet is closed by the caller, also when this fails. */
+int vd_sheet_open(struct vd_sheet *s, struct vd_opener *opener, struct vd_store *store,
 		  const struct vd_image_head *h, struct vd_error *err);
 /* Frees everything but the disc that vd_sheet_take() gave away. */
 void vd_sheet_close(struct vd_sheet *s);

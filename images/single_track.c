@@ -40,19 +40,16 @@ enum vd_sub_form vd_image_sub_form(struct vd_store *store, uint64_t offset, uint
 	return VD_SUB_RAW;
 }
 
-int vd_image_open_single_track(int fd, enum vd_sector_layout layout, enum vd_track_mode mode,
-			       int32_t start, struct vd_disc **out, struct vd_error *err)
+int vd_image_open_single_track(struct vd_store *store, enum vd_sector_layout layout,
+			       enum vd_track_mode mode, int32_t start, struct vd_disc **out,
+			       struct vd_error *err)
 {
 	struct vd_track t = { .number = 1, .session = 1, .mode = mode, .start = start };
 	struct vd_extent x = { .lba = start, .layout = layout };
-	struct vd_store *store;
 	_cleanup_(close_disc) struct vd_disc *d = NULL;
 	uint64_t sectors;
 	int r;
 
-	r = vd_store_file_open(fd, true, &store, err);
-	if (r)
-		return r;
 	r = vd_disc_new(&d);
 	if (r) {
 		vd_store_close(store);

@@ -9,11 +9,12 @@
 bool vd_is_volume_descriptor(const uint8_t *p);
 
 /*
- * A disc of one track that fills @fd from its first byte on, beginning at LBA @start. Takes @fd, also on failure. A last
+ * A disc of one track that fills @store from its first byte on, beginning at LBA @start. Takes @store, also on failure. A last
  * sector that is cut short is left out. -EMEDIUMTYPE with words when no whole sector is there, -EFBIG.
  */
-int vd_image_open_single_track(int fd, enum vd_sector_layout layout, enum vd_track_mode mode,
-			       int32_t start, struct vd_disc **out, struct vd_error *err);
+int vd_image_open_single_track(struct vd_store *store, enum vd_sector_layout layout,
+			       enum vd_track_mode mode, int32_t start, struct vd_disc **out,
+			       struct vd_error *err);
 
 /*
  * In which form the subchannel is of sectors of VD_LAYOUT_2448 from @offset of @store on, of which there are @sectors: nothing says it,

@@ -1013,11 +1013,11 @@ static int toc_probe(const struct vd_image_head *h)
 	return dot && !strcasecmp(dot, ".toc") && vd_sheet_looks_like(h, NULL) ? 10 : 0;
 }
 
-static int toc_open(struct vd_opener *opener, int fd, const struct vd_image_head *h,
+static int toc_open(struct vd_opener *opener, struct vd_store *store, const struct vd_image_head *h,
 		    struct vd_disc **out, struct vd_error *err)
 {
 	_cleanup_(close_toc) struct toc t = { .line = 1, .first = 1 };
-	int r = vd_sheet_open(&t.sheet, opener, fd, h, err);
+	int r = vd_sheet_open(&t.sheet, opener, store, h, err);
 
 	if (r)
 		return r;

@@ -91,7 +91,7 @@ static int write_nrg(const char *dir, int version, int tao)
 		vd_put_be32(p + 18 + 2 * width - 4, 4 * 2352);
 		vd_put_be32(p + 18 + 3 * width - 4, 4 * 2352 + 2 * 2048);
 		p = add_chunk(&s, "CDTX", 18);
-		memcpy(p, "\x80\0\0\0Title\0Song", 16);
+		memcpy(p, "\x80\0\0\0Title\0Song\0\0", 16);
 	}
 	p = add_chunk(&s, "SINF", 4);
 	p[3] = 2;
@@ -160,7 +160,7 @@ static int write_mds(const char *dir, uint8_t medium, uint32_t files)
 	vd_put_le32(m + 336, 370);
 	vd_put_le32(m + 340, 1);
 	memcpy(m + 360, "*.mdf", 6);
-	memcpy(m + 370, "b\0.\0m\0d\0f\0", 12);
+	memcpy(m + 370, "b\0.\0m\0d\0f\0", 10);
 	m[480 + 2052 + 2] = 0x30;
 	snprintf(name, sizeof(name), "mds%02x%u", medium, files);
 	return save(dir, name, m, sizeof(m));
