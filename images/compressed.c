@@ -39,7 +39,7 @@
 #define GZIP_SPACING (1u << 20)
 #define WINDOW 32768u
 #define RATIO 100u
-#define PLAIN_MAX (256ull << 20)
+#define PLAIN_MAX (128ull << 20)
 #define MEMORY_MAX (80u << 20) /* xz -9 wants 65 MiB */
 #define FRAMES_MAX (1u << 18)
 #define BLOCKS_MAX (1u << 24)

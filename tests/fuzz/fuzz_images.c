@@ -13,6 +13,8 @@
 
 #include "images/image.h"
 
+#define WHOLE_MAX (4u << 20)
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int refuse_open(struct vd_opener *o, const char *name, struct vd_error *err)
@@ -28,7 +30,9 @@ static void require(int held)
 
 static void read_whole_and_in_parts(struct vd_disc *d)
 {
-	uint64_t size = vd_disc_size(d), off = 0;
+	/* A few bytes can say that a track lies anywhere, or expand to many. */
+	const uint64_t all = vd_disc_size(d), size = all < WHOLE_MAX ? all : WHOLE_MAX;
+	uint64_t off = 0;
 	uint8_t *whole = malloc(size + 1), *part = malloc(4001);
 
 	require(whole && part);
@@ -40,7 +44,7 @@ static void read_whole_and_in_parts(struct vd_disc *d)
 		require(!memcmp(part, whole + off, n));
 		off += n;
 	}
-	require(vd_disc_pread(d, part, 1, size) == -EINVAL);
+	require(vd_disc_pread(d, part, 1, all) == -EINVAL);
 	free(whole);
 	free(part);
 }

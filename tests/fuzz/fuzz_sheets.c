@@ -101,7 +101,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(!d && err.text[0]);
 		return 0;
 	}
-	read_disc(d);
+	/* Found among the bytes of a sheet, other formats may say that it is no CD. */
+	if (vd_media_is_cd(vd_disc_media(d)))
+		read_disc(d);
 	vd_disc_close(d);
 	return 0;
 }

@@ -189,7 +189,7 @@ static void test_damage(void)
 	}
 }
 
-/* What expands a thousand times is refused when it has come to 256 MiB, or by its headers. */
+/* What expands a thousand times is refused when it has come to 128 MiB, or by its headers. */
 static void test_bombs(void)
 {
 	static const char *const commands[][2] = {
