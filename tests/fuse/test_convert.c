@@ -115,6 +115,10 @@ static void test_iso(void)
 		  "two.iso would lose: 1 sector whose address, EDC or ECC is wrong");
 	CLI_OK("! test -e two.iso && vdrive convert -f one.bin two.iso");
 	CLI_OK("! cmp -s one.iso two.iso");
+	/* Every sector is looked at, wherever the chunks end in which they are read: all but the first 300 are elsewhere. */
+	CLI_OK("head -c $((300 * 2352)) in.bin >one.bin; cat one.bin one.bin one.bin one.bin one.bin >five.bin");
+	CLI_FAILS("vdrive convert five.bin five.iso", 1,
+		  "five.iso would lose: 1200 sectors whose address, EDC or ECC is wrong");
 	end(d);
 }
 

@@ -224,7 +224,8 @@ static int iso_read(void *arg, void *buf, size_t len, uint64_t off)
 {
 	struct iso_work *w = arg;
 	int64_t lba = (int64_t)(off / VD_SECTOR_USER);
-	int64_t end = lba + (int64_t)(len / VD_SECTOR_USER);
+	/* A chunk may end inside a sector: that one is looked at with the next. */
+	int64_t end = (int64_t)((off + len) / VD_SECTOR_USER);
 	int r = vd_disc_pread(w->d, buf, len, off);
 
 	for (size_t i = 0; !r && i < w->d->nextents; i++) {
