@@ -37,6 +37,18 @@ int vd_message_send(int sock, const struct vd_message *m, int fd)
 	return n < 0 ? -errno : n == sizeof(*m) ? 0 : -EIO;
 }
 
+/* One of them. There is room for a second one, by alignment: who sends it shall not fill up our table. */
+static void take_descriptors(struct cmsghdr *c, int *fd)
+{
+	const size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+	for (size_t i = 0; i < n; i++) {
+		if (*fd >= 0)
+			close(*fd);
+		memcpy(fd, CMSG_DATA(c) + i * sizeof(int), sizeof(*fd));
+	}
+}
+
 int vd_message_recv(int sock, struct vd_message *m, int *fd)
 {
 	struct iovec iov = { .iov_base = m, .iov_len = sizeof(*m) };
@@ -54,9 +66,8 @@ int vd_message_recv(int sock, struct vd_message *m, int *fd)
 	if (n <= 0)
 		return n ? -errno : 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-		    c->cmsg_len == CMSG_LEN(sizeof(int)))
-			memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			take_descriptors(c, fd);
 	if (n != sizeof(*m)) {
 		if (*fd >= 0)
 			close(*fd);
