@@ -215,11 +215,13 @@ int caged_run(const struct caged_job *job, struct vd_error *err)
 		if (fd >= 0)
 			close(fd);
 		r = serve_one(job, &opener, mine, &m);
-		if (r == -EPROTO)
-			kill(pid, SIGKILL);
 		if (r)
 			break;
 	}
+	/* It says what makes no sense, or waits for an answer that cannot be given: it will not end by itself. */
+	if (r < 0)
+		kill(pid, SIGKILL);
+	vd_cleanup_close(&mine);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return vd_error_errno(err, -errno, "%s", job->image->given);

@@ -60,6 +60,8 @@
 /* How long others may hold a device that is to go; and when it may also go later. */
 #define RELEASE_MS 5000
 #define LAZY_MS 1000
+/* Between a reader's last word and its end. */
+#define REAP_MS 1000
 /* How long SIGTERM waits for files to be closed. */
 #define TERM_MS 3000
 #define MAX_RESPAWNS 3
@@ -192,7 +194,9 @@ static int spawn_reader(struct keeper *k, struct vd_error *err)
 /* Ends the reader, if there is one, and tells how it went ("was killed by signal 9"). */
 static void reap_reader(struct keeper *k, bool kill_it, char *how, size_t size)
 {
+	int64_t deadline = now_ms() + (kill_it ? 0 : REAP_MS);
 	int status = 0;
+	pid_t pid;
 
 	if (how)
 		how[0] = '\0';
@@ -203,10 +207,14 @@ static void reap_reader(struct keeper *k, bool kill_it, char *how, size_t size)
 		k->session[i].serving = k->session[i].open = false;
 	if (!k->reader)
 		return;
-	if (kill_it)
+	/* One that was taken over may be silent and stay. */
+	while (!(pid = waitpid(k->reader, &status, WNOHANG)) && now_ms() < deadline)
+		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+	if (!pid) {
 		kill(k->reader, SIGKILL);
-	while (waitpid(k->reader, &status, 0) < 0 && errno == EINTR)
-		;
+		while (waitpid(k->reader, &status, 0) < 0 && errno == EINTR)
+			;
+	}
 	k->reader = 0;
 	if (!how)
 		return;
