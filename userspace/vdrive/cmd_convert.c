@@ -86,7 +86,7 @@ static bool fits_in_sheet(const char *name)
 	return true;
 }
 
-/* For the cage: each kind and number at most once, since then there is a file of that name. */
+/* For the cage: each kind and number at most once. */
 static int open_output(void *arg, uint32_t kind, uint32_t number, struct vd_error *err)
 {
 	struct conversion *v = arg;

@@ -72,6 +72,10 @@ int outputs_open(struct outputs *o, const char *path, struct vd_error *err)
 
 	if (r)
 		return r;
+	/* A file without a name is not seen by that. */
+	for (size_t i = 0; i < o->n; i++)
+		if (!strcmp(o->v[i].path, path))
+			return vd_error_set(err, -EEXIST, "%s is being written already", path);
 	f = add(o, path);
 	f->fd = open_nameless(path);
 	if (f->fd >= 0)

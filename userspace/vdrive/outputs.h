@@ -29,7 +29,7 @@ struct outputs {
 		.dir_fd = -1                                                                       \
 	}
 
-/* A new file, which is to appear at @path. Its descriptor stays ours. -EEXIST, or as open(2) has it; with words. */
+/* A new file, which is to appear at @path. Its descriptor stays ours. -EEXIST, also when this is the second time, or as open(2) has it; with words. */
 int outputs_open(struct outputs *o, const char *path, struct vd_error *err);
 /* A new file in the folder that is to appear at @dir, one for all of them. */
 int outputs_open_in(struct outputs *o, const char *dir, const char *name, struct vd_error *err);
