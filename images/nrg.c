@@ -39,6 +39,9 @@
 
 #define CHUNKS_MAX (1u << 20) /* bytes of all of them: CD-TEXT is 36 KiB at most */
 #define CUE_SIZE 8u
+#define CUE_MAX                                                                                    \
+	(VD_TRACKS_MAX * 100u +                                                                    \
+	 2) /* entries: all indices of all tracks, and lead-in and lead-out */
 #define DAO_HEADER 22u
 #define LEADOUT 0xaa
 
@@ -188,6 +191,9 @@ static bool is_bcd(const struct nrg *n, int first_track, uint64_t sectors)
 
 static int do_cue(struct nrg *n, const struct chunk *c)
 {
+	/* They are looked through for each index of each track. */
+	if (c->len / CUE_SIZE > CUE_MAX)
+		return fail(n, c, "%u entries; there can be %u", c->len / CUE_SIZE, CUE_MAX);
 	n->cue = *c;
 	return 0;
 }

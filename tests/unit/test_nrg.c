@@ -13,7 +13,7 @@
 #define PREGAP (150u * 2048)
 
 struct image {
-	uint8_t data[32768];
+	uint8_t data[131072];
 	size_t len;
 };
 
@@ -134,6 +134,24 @@ static void test_errors(void)
 	}
 }
 
+/* A cue sheet with more indices than 99 tracks can have is not looked through for each of them. */
+static void test_too_many_indices(void)
+{
+	struct image *m = check_alloc(sizeof(*m));
+	struct vd_error err = { "" };
+	struct vd_disc *d = NULL;
+
+	add(m, NULL, (size_t)SECTORS * 2048);
+	add_chunk(m, "CUEX", 9903 * 8);
+	add(m, NULL, 9903 * 8);
+	add_chunk(m, "END!", 0);
+	add(m, "NER5\0\0\0\0", 8);
+	add_be32(m, SECTORS * 2048);
+	CHECK_ERRNO(open_it(m, &d, &err), -EINVAL);
+	CHECK_STR(err.text, "a.nrg: CUEX at byte 8192: 9903 entries; there can be 9902");
+	vd_disc_close(d);
+}
+
 /* Cut anywhere, it is refused or read without a crash; a footer that is gone makes it something else. */
 static void test_cut(void)
 {
@@ -242,6 +260,7 @@ static void test_nrg2iso(void)
 static const struct check_test tests[] = {
 	{ "smallest", test_smallest },
 	{ "errors", test_errors },
+	{ "too_many_indices", test_too_many_indices },
 	{ "cut", test_cut },
 	{ "binary_msf", test_binary_msf },
 	{ "tao_without_addresses", test_tao_without_addresses },
