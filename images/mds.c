@@ -163,6 +163,7 @@ static int open_files(struct mds *m, uint32_t at, uint32_t n, struct vd_store **
 {
 	_cleanup_free_ struct vd_joined_part *parts = calloc(n, sizeof(*parts));
 	const uint8_t *p = bytes_at(m, "files", at, (size_t)n * FILE_SIZE);
+	uint64_t total = 0;
 	int r = 0;
 
 	if (!p || !parts)
@@ -174,8 +175,12 @@ static int open_files(struct mds *m, uint32_t at, uint32_t n, struct vd_store **
 			      &name);
 		if (!r)
 			r = open_file(m, name, n == 1, &parts[i].store);
-		if (!r)
-			parts[i].length = parts[i].store->size;
+		if (r)
+			break;
+		parts[i].length = parts[i].store->size;
+		if (parts[i].length > INT64_MAX - total)
+			return fail(m, "files", at, "they are too long together");
+		total += parts[i].length;
 	}
 	if (r)
 		return r;
