@@ -129,6 +129,8 @@ static enum piece_kind piece_at(const struct vd_disc *d, int32_t lba, const stru
 				int64_t *end, enum vd_unrepresentable *why)
 {
 	const struct vd_track *t = vd_disc_track_at(d, lba);
+	const struct vd_extent *e;
+	size_t next;
 
 	if (!t) {
 		*end = INT32_MAX;
@@ -142,24 +144,18 @@ static enum piece_kind piece_at(const struct vd_disc *d, int32_t lba, const stru
 	*why = VD_UNREP_AUDIO;
 	if (t->mode == VD_TRACK_AUDIO)
 		return PIECE_REASON;
-	for (size_t i = 0; i < d->nextents; i++) {
-		const struct vd_extent *e = &d->extents[i];
-		int64_t e_end = (int64_t)e->lba + e->length;
-
-		if (e_end <= lba)
-			continue;
-		if (e->lba > lba) {
-			if (e->lba < *end)
-				*end = e->lba;
-			break;
-		}
-		*end = e_end;
-		*x = e;
-		*why = VD_UNREP_FORM2;
-		return is_all_form2(e) ? PIECE_REASON : is_all_data(e) ? PIECE_DATA : PIECE_SCAN;
+	next = vd_disc_extent_from(d, lba);
+	e = next < d->nextents ? &d->extents[next] : NULL;
+	if (!e || e->lba > lba) {
+		/* Not stored: zeros, which are what they are. */
+		if (e && e->lba < *end)
+			*end = e->lba;
+		return PIECE_DATA;
 	}
-	/* Not stored: zeros, which are what they are. */
-	return PIECE_DATA;
+	*end = (int64_t)e->lba + e->length;
+	*x = e;
+	*why = VD_UNREP_FORM2;
+	return is_all_form2(e) ? PIECE_REASON : is_all_data(e) ? PIECE_DATA : PIECE_SCAN;
 }
 
 int vd_unrepresentable_next(struct vd_disc *d, int32_t from, uint32_t budget, int32_t *lba,
@@ -200,16 +196,6 @@ int vd_unrepresentable_next(struct vd_disc *d, int32_t from, uint32_t budget, in
 	return 1;
 }
 
-/* Is any sector of [from, to) stored? Beyond it none of the track is. */
-static bool is_stored(const struct vd_disc *d, int64_t from, int64_t to)
-{
-	for (size_t i = 0; i < d->nextents; i++)
-		if (d->extents[i].lba < to &&
-		    (int64_t)d->extents[i].lba + d->extents[i].length > from)
-			return true;
-	return false;
-}
-
 int vd_bin_init(struct vd_bin *b, struct vd_disc *d, int session, bool big_endian,
 		struct vd_error *err)
 {
@@ -233,7 +219,7 @@ int vd_bin_init(struct vd_bin *b, struct vd_disc *d, int session, bool big_endia
 		if (pregap < 0)
 			pregap = 0;
 		*p = (struct vd_bin_track){ .track = t, .lba = t->start, .first = b->sectors };
-		if (is_stored(d, t->start - pregap, t->start))
+		if (vd_disc_is_stored(d, t->start - pregap, t->start))
 			p->lba = (int32_t)(t->start - pregap);
 		else
 			p->silent = (uint32_t)pregap;

@@ -21,15 +21,6 @@ static const struct vd_track *first_track(const struct vd_disc *d)
 	return d->ntracks ? &d->tracks[0] : NULL;
 }
 
-static bool stores_any(const struct vd_disc *d, int32_t from, int32_t to)
-{
-	for (size_t i = 0; i < d->nextents; i++)
-		if (d->extents[i].lba < to &&
-		    (int64_t)d->extents[i].lba + d->extents[i].length > from)
-			return true;
-	return false;
-}
-
 bool vd_audio_span(const struct vd_disc *d, int number, int32_t *lba, uint32_t *n)
 {
 	const struct vd_track *t = number ? vd_disc_track(d, number) : first_track(d), *next;
@@ -38,7 +29,7 @@ bool vd_audio_span(const struct vd_disc *d, int number, int32_t *lba, uint32_t *
 	if (!t || t->mode != VD_TRACK_AUDIO || !vd_media_is_cd(vd_disc_media(d)))
 		return false;
 	if (!number) {
-		if (t->start <= 0 || !stores_any(d, 0, t->start))
+		if (t->start <= 0 || !vd_disc_is_stored(d, 0, t->start))
 			return false;
 		*lba = 0;
 		*n = (uint32_t)t->start;

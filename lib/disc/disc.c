@@ -504,6 +504,13 @@ size_t vd_disc_extent_from(const struct vd_disc *d, int64_t lba)
 	return lo;
 }
 
+bool vd_disc_is_stored(const struct vd_disc *d, int64_t from, int64_t to)
+{
+	size_t i = vd_disc_extent_from(d, from);
+
+	return i < d->nextents && d->extents[i].lba < to;
+}
+
 const struct vd_extent *vd_disc_track_extent(const struct vd_disc *d, const struct vd_track *t)
 {
 	size_t i = vd_disc_extent_from(d, t->start);

@@ -237,6 +237,10 @@ const struct vd_track *vd_disc_track(const struct vd_disc *d, int number);
 int vd_disc_session_at(const struct vd_disc *d, int32_t lba);
 /* The first extent that holds a sector of the track from INDEX 01 on, or NULL: all of it is generated. */
 const struct vd_extent *vd_disc_track_extent(const struct vd_disc *d, const struct vd_track *t);
+/* The index of the extent that holds @lba, or else of the first one beyond it; nextents when there is neither. */
+size_t vd_disc_extent_from(const struct vd_disc *d, int64_t lba);
+/* Is any sector of [from, to) stored? */
+bool vd_disc_is_stored(const struct vd_disc *d, int64_t from, int64_t to);
 /* Index 0..99 of the track at @lba, which is in it. */
 int vd_track_index_at(const struct vd_track *t, int32_t lba);
 static inline int64_t vd_track_end(const struct vd_track *t)

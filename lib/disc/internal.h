@@ -30,8 +30,6 @@ static inline void vd_swap_pairs(uint8_t *p, size_t len)
 
 /* Bytes of a stored sector that belong to the main channel. */
 uint32_t vd_layout_main(enum vd_sector_layout layout);
-/* The index of the extent that holds @lba, or else of the first one beyond it; nextents when there is neither. */
-size_t vd_disc_extent_from(const struct vd_disc *d, int64_t lba);
 /* Where the lead-in of a session begins; where its first track does when there is no room for one. */
 int64_t vd_session_leadin(const struct vd_disc *d, int session);
 

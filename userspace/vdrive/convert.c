@@ -228,13 +228,15 @@ static int iso_read(void *arg, void *buf, size_t len, uint64_t off)
 	int64_t end = (int64_t)((off + len) / VD_SECTOR_USER);
 	int r = vd_disc_pread(w->d, buf, len, off);
 
-	for (size_t i = 0; !r && i < w->d->nextents; i++) {
+	for (size_t i = vd_disc_extent_from(w->d, lba); !r && i < w->d->nextents; i++) {
 		const struct vd_extent *x = &w->d->extents[i];
 		int64_t from = x->lba > lba ? x->lba : lba, to = (int64_t)x->lba + x->length;
 
+		if (from >= end)
+			break;
 		if (to > end)
 			to = end;
-		if (from < to && x->mode != VD_TRACK_AUDIO && x->layout != VD_LAYOUT_2048)
+		if (x->mode != VD_TRACK_AUDIO && x->layout != VD_LAYOUT_2048)
 			r = look_at(w, x, (int32_t)from, (uint32_t)(to - from));
 	}
 	return r;
