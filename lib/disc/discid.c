@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "util/endian.h"
+#include "util/sha1.h"
 
 static uint32_t digits_of(uint32_t n)
 {
@@ -34,55 +34,7 @@ uint32_t vd_discid_freedb(const struct vd_disc *d)
 	return sum % 255 << 24 | (length & 0xffff) << 8 | (uint32_t)d->ntracks;
 }
 
-/* SHA-1 (FIPS 180-4) of @len bytes; room for the padding lies behind them. */
-static uint32_t rotate(uint32_t x, int n)
-{
-	return x << n | x >> (32 - n);
-}
-
-static void sha1_block(uint32_t h[5], const uint8_t *p)
-{
-	static const uint32_t k[4] = { 0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6 };
-	uint32_t w[80], a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
-
-	for (int i = 0; i < 16; i++)
-		w[i] = vd_get_be32(p + 4 * i);
-	for (int i = 16; i < 80; i++)
-		w[i] = rotate(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
-	for (int i = 0; i < 80; i++) {
-		uint32_t f = i < 20		 ? (b & c) | (~b & d)
-			     : i >= 40 && i < 60 ? (b & c) | (b & d) | (c & d)
-						 : b ^ c ^ d;
-		uint32_t t = rotate(a, 5) + f + e + k[i / 20] + w[i];
-
-		e = d;
-		d = c;
-		c = rotate(b, 30);
-		b = a;
-		a = t;
-	}
-	h[0] += a;
-	h[1] += b;
-	h[2] += c;
-	h[3] += d;
-	h[4] += e;
-}
-
 #define TEXT (4 + 8 * 100) /* what the hash is of */
-
-static void sha1(const char text[TEXT], uint8_t out[20])
-{
-	uint32_t h[5] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0 };
-	uint8_t padded[(TEXT + 9 + 63) / 64 * 64] = { 0 };
-
-	memcpy(padded, text, TEXT);
-	padded[TEXT] = 0x80;
-	vd_put_be32(padded + sizeof(padded) - 4, TEXT * 8);
-	for (size_t i = 0; i < sizeof(padded); i += 64)
-		sha1_block(h, padded + i);
-	for (int i = 0; i < 5; i++)
-		vd_put_be32(out + 4 * i, h[i]);
-}
 
 /* Base64 with '.', '_' and '-' where it has '+', '/' and '=': 20 bytes become 28 characters. */
 static void put_base64(const uint8_t hash[20], char *id)
@@ -131,7 +83,7 @@ int vd_discid_musicbrainz(const struct vd_disc *d, char id[VD_MUSICBRAINZ_LEN + 
 			     (unsigned int)last->number);
 	for (int i = 0; i < 100; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%08X", place[i]);
-	sha1(text, hash);
+	vd_sha1(text, TEXT, hash);
 	put_base64(hash, id);
 
 	if (!toc || !len)

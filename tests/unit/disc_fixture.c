@@ -14,6 +14,7 @@
 #include "disc/subchannel.h"
 #include "disc/toc.h"
 #include "fs/fs.h"
+#include "images/chd_write.h"
 #include "images/write.h"
 #include "isobuild.h"
 #include "util/cleanup.h"
@@ -637,4 +638,17 @@ char *fixture_write_cue(struct vd_disc *d, const char *name)
 char *fixture_write_toc(struct vd_disc *d, const char *name)
 {
 	return write_sheet(d, name, true);
+}
+
+char *fixture_write_chd(struct vd_disc *d, const char *name)
+{
+	char *path = check_path("%s.chd", name);
+	struct vd_chd_write o = { .codecs = NULL };
+	struct vd_error err = { "" };
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	ASSERT(fd >= 0);
+	if (vd_chd_write(d, fd, &o, &err))
+		ASSERT_FAIL("%s: %s", path, err.text);
+	return path;
 }

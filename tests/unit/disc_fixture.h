@@ -52,6 +52,7 @@ int fixture_try(const char *path, struct vd_disc **out, struct vd_error *err);
 /* Writes NAME.cue or NAME.toc and its NAME.bin (and NAME.cdt) into the test's folder; the path of the sheet. */
 char *fixture_write_cue(struct vd_disc *d, const char *name);
 char *fixture_write_toc(struct vd_disc *d, const char *name);
+char *fixture_write_chd(struct vd_disc *d, const char *name);
 /* The same sectors in one file, 2352 bytes each (disc.bin), for writers of other formats. */
 void fixture_write_bin(struct vd_disc *d, const char *path, bool big_endian);
 

@@ -29,6 +29,7 @@ static const struct format formats[] = {
 	{ "ccd", "ccd", FIX_ALL | FIX_SUB, write_ccd },
 	{ "mds", "mds", FIX_MDS, write_mds },
 	{ "mds", "split", FIX_MDS, write_mds_split },
+	{ "chd", "chd", FIX_PREGAPS, fixture_write_chd },
 };
 
 static void check_format(const struct format *f, unsigned int features)
