@@ -155,7 +155,7 @@ static void test_tracks(void)
 	CLI_OK("vdrive convert --track 2 in.cue two.flac");
 	CLI_FAILS("vdrive convert --track 1 in.cue x.wav", 1, "it has no audio track 1");
 	CLI_FAILS("vdrive convert --track 2 in.cue x.iso", 2, "--track goes with");
-	CLI_OK("vdrive convert -f -t flac in.cue lossless");
+	CLI_OK("vdrive convert -f -t flac in.cue lossless/");
 	CHECK_STR(CLI_OK("ls -A lossless"), "02.flac\n03.flac\n06.flac\n");
 	/* Another decoder gives the same samples, and finds what was said of them. */
 	if (check_have_program("flac") && check_have_program("metaflac")) {

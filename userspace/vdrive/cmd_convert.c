@@ -67,6 +67,13 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* The folder "music/" is to appear beside others, not in one that is called so. */
+static void drop_slashes(char *path)
+{
+	for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--)
+		path[n - 1] = '\0';
+}
+
 /* "disc.bin" for "disc.cue". */
 static char *beside(const char *out, const char *own, const char *suffix)
 {
@@ -257,6 +264,8 @@ int cmd_convert(int argc, char **argv)
 	if (!v.q.target)
 		return wrong_usage(EX_WRONG_USAGE, "what is '%s' to be? Name its format with --to",
 				   v.q.out);
+	if (v.q.target->folder && !v.q.track)
+		drop_slashes(argv[optind + 1]);
 	if (v.q.track && !v.q.target->folder)
 		return wrong_usage(EX_WRONG_USAGE, "--track goes with wav and flac");
 	if (!quiet)
