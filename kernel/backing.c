@@ -352,8 +352,8 @@ static void free_backing(struct md_backing *b)
 	}
 	md_compat_bdev_close(&b->dev, b);
 	kvfree(b->extents);
-	kvfree(b->blocks);
-	bitmap_free(b->map);
+	vfree(b->blocks);
+	vfree(b->map);
 	kfree(b->path);
 	kfree(b);
 }
@@ -502,10 +502,14 @@ static int open_device(struct md_device *d, struct md_backing *b, dev_t number)
 
 static int alloc_tables(struct md_backing *b)
 {
+	/* More than there is: an error, as in md_device_init(). */
+	const gfp_t gfp = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+
 	spin_lock_init(&b->lock);
 	b->keep = min_t(u32, KEEP_BLOCKS, b->nr_blocks / 8);
-	b->map = bitmap_zalloc(b->nr_blocks, GFP_KERNEL);
-	b->blocks = kvcalloc(b->nr_blocks, sizeof(*b->blocks), GFP_KERNEL);
+	/* Neither kmalloc's 4 MiB nor kvmalloc's 2 GiB are enough for every store. */
+	b->map = __vcalloc(BITS_TO_LONGS(b->nr_blocks), sizeof(long), gfp);
+	b->blocks = __vcalloc(b->nr_blocks, sizeof(*b->blocks), gfp);
 	return b->map && b->blocks ? 0 : -ENOMEM;
 }
 
