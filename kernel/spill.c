@@ -1764,8 +1764,9 @@ static void set_budget(struct md_device *d, const bool *on, const u64 *budget)
 		d->spilling.budget = *budget;
 	if (sp)
 		spin_unlock(&sp->lock);
-	up_write(&d->init_lock);
+	/* Without the lock a reset may free it. */
 	md_spill_kick(d);
+	up_write(&d->init_lock);
 }
 
 static ssize_t writeback_limit_store(struct device *dev, struct device_attribute *attr,
