@@ -552,8 +552,9 @@ void md_device_reset(struct md_device *d)
 	if (md_ready(d)) {
 		destroy_workqueue(d->write_wq);
 		d->write_wq = NULL;
-		md_spill_exit(d);
+		/* First, as its thread kicks the spill's worker, whose memory goes in md_spill_destroy(). */
 		md_density_exit(d);
+		md_spill_exit(d);
 		md_dedup_exit(d);
 		free_slots(d);
 		d->nr_pages = 0;
