@@ -32,7 +32,7 @@ static int cpu_prepare(unsigned int cpu)
 	void *out;
 	int r = -ENOMEM;
 
-	mutex_lock(&s->lock);
+	/* Without the lock, as this may write pages to us. Nobody looks at the rest before `out` is there. */
 	out = kmalloc_node(PAGE_SIZE, GFP_KERNEL, cpu_to_node(cpu));
 	s->work = kvmalloc_node(VD_PAGE_WORK_SIZE, GFP_KERNEL, cpu_to_node(cpu));
 	if (MD_ZS_COPIES)
@@ -42,6 +42,7 @@ static int cpu_prepare(unsigned int cpu)
 	r = md_density_stream_prepare(s, cpu);
 	if (r)
 		goto err_release;
+	mutex_lock(&s->lock);
 	s->out = out;
 	mutex_unlock(&s->lock);
 	return 0;
@@ -49,7 +50,6 @@ static int cpu_prepare(unsigned int cpu)
 err_release:
 	release(s);
 	kfree(out);
-	mutex_unlock(&s->lock);
 	return r;
 }
 
