@@ -233,20 +233,18 @@ void md_bio_add_buffer(struct bio *bio, void *buf, unsigned int len)
 
 int md_blocks_read(struct md_backing *b, u32 first, u32 n, void *buf)
 {
-	struct bio_vec *bvecs;
+	struct bio_vec bvecs[MD_READ_BLOCKS];
 	struct bio bio;
 	int r;
 
-	bvecs = kmalloc_array(n, sizeof(*bvecs), GFP_NOIO);
-	if (!bvecs)
-		return -ENOMEM;
+	if (WARN_ON_ONCE(n > MD_READ_BLOCKS))
+		return -EINVAL;
 	bio_init(&bio, b->bdev, bvecs, n, REQ_OP_READ | REQ_SWAP);
 	bio.bi_iter.bi_sector = md_block_sector(b, first);
 	md_bio_add_buffer(&bio, buf, n * PAGE_SIZE);
 	r = submit_bio_wait(&bio);
 	bio_uninit(&bio);
 	invalidate_kernel_vmap_range(buf, n * PAGE_SIZE);
-	kfree(bvecs);
 	return r;
 }
 

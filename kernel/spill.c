@@ -75,6 +75,8 @@
 #define CLUSTER_OBJECTS 512
 #define MOVING_BITS 16384
 
+static_assert(CLUSTER_BLOCKS <= MD_READ_BLOCKS, "recall reads as much as a cluster has");
+
 /* A read has memory for an object for certain, and for its neighbours if there is. */
 #define READS_MIN 16
 #define READ_ORDER 1
@@ -87,6 +89,8 @@
  */
 #define COMPACT_BLOCKS 16
 #define COMPACT_BYTES (PAGE_SIZE * 3 / 4)
+
+static_assert(COMPACT_BLOCKS + 1 <= MD_READ_BLOCKS, "and compaction one block more than its row");
 
 /* After so many failed writes in a row the store is left alone for a while, up to a minute. */
 #define FAILURES_MAX 8

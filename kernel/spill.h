@@ -99,7 +99,11 @@ static inline u32 md_object_blocks(u64 val, unsigned int len)
 	return ((val & ~PAGE_MASK) + md_object_size(len) - 1) / PAGE_SIZE + 1;
 }
 
-/* Of the device's I/O: waits until it is done. No submit_bio of ours is above. */
+/*
+ * Of the device's I/O: waits until it is done. No submit_bio of ours is above. At most MD_READ_BLOCKS. Compaction comes here when memory
+ * is short, so nothing is allocated.
+ */
+#define MD_READ_BLOCKS 32
 int md_blocks_read(struct md_backing *b, u32 first, u32 n, void *buf);
 /* Adds a buffer of vmalloc's to a bio, whole. */
 void md_bio_add_buffer(struct bio *bio, void *buf, unsigned int len);
