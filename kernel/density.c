@@ -626,9 +626,11 @@ static int pack(struct md_pass *p, u32 index)
 	     index++)
 		if (may_pack(p, md_slot_at(d, index)))
 			add_member(p, index);
-	p->left -= w->members;
 	if (w->members)
 		r = squeeze(p, 0, w->members);
+	/* After an error pack_all() may come again with the same page. */
+	if (!r)
+		p->left -= w->members;
 	for (i = 0; i < w->members; i++)
 		if (!w->member[i].done)
 			end_packing(d, md_slot_at(d, w->member[i].index), false);
