@@ -244,6 +244,10 @@ static void test_nth(void)
 	CHECK_ERRNO(fd, -EXDEV);
 	CHECK_ERRNO(vd_keeper_open_nth(&o, "link-absolute", 0, &err), -EXDEV);
 	CHECK_ERRNO(vd_keeper_open_nth(&none, ".bin", 0, &err), -EMFILE);
+	/* Nobody goes through a folder but for that. */
+	CHECK_ERRNO(vd_keeper_open_asked(&o, ".bin", 1, &err), -EACCES);
+	CHECK_ERRNO(vd_keeper_open_asked(&o, "", 1, &err), -EACCES);
+	CHECK_ERRNO(vd_keeper_open_asked(&o, ".chd", 1, &err), -ENOENT);
 	o.searched = VD_OPENER_SEARCHES;
 	CHECK_ERRNO(vd_keeper_open_nth(&o, ".bin", 0, &err), -EMFILE);
 }

@@ -229,5 +229,10 @@ int vd_keeper_open_nth(struct vd_keeper_opener *o, const char *suffix, uint32_t 
 int vd_keeper_open_asked(struct vd_keeper_opener *o, const char *text, uint32_t arg,
 			 struct vd_error *err)
 {
-	return arg ? vd_keeper_open_nth(o, text, arg - 1, err) : vd_keeper_open(o, text, err);
+	if (!arg)
+		return vd_keeper_open(o, text, err);
+	/* A reader that was taken over shall have to know what the other files are called. */
+	if (strcmp(text, ".chd"))
+		return vd_error_set(err, -EACCES, "*%s: only a CHD's parent is looked for", text);
+	return vd_keeper_open_nth(o, text, arg - 1, err);
 }

@@ -29,7 +29,7 @@ int vd_keeper_open(struct vd_keeper_opener *o, const char *name, struct vd_error
  */
 int vd_keeper_open_nth(struct vd_keeper_opener *o, const char *suffix, uint32_t n,
 		       struct vd_error *err);
-/* What the message of VD_MSG_OPEN asks for: either of them. */
+/* What the message of VD_MSG_OPEN asks for: either of them, the latter for ".chd" alone (-EACCES). */
 int vd_keeper_open_asked(struct vd_keeper_opener *o, const char *text, uint32_t arg,
 			 struct vd_error *err);
 
