@@ -128,8 +128,17 @@ static int copy_block(const struct vd_disc *d, int session, const struct vd_cdte
 			if (!text || (track && session_of(d, track) != session))
 				continue;
 			*any = *any || track;
+			/* What a text may be depends on its characters. */
+			if (!to->block[block])
+				to->block[block] = calloc(1, sizeof(*b));
+			if (!to->block[block])
+				return -ENOMEM;
+			to->block[block]->charset = b->charset;
 			r = vd_cdtext_set(to, block, (enum vd_cdtext_type)type, track, text->data,
 					  text->len);
+			/* One that was said before its characters were, and is none of them. */
+			if (r == -EINVAL)
+				r = 0;
 		}
 	if (!r && to->block[block]) {
 		const struct vd_session *s = &d->sessions[session - 1];

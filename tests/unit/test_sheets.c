@@ -838,6 +838,25 @@ static void test_cue_text_files(void)
 	}
 }
 
+/* In two-byte characters: half of one may be a zero, and bytes that are none of them are left out. */
+static void test_toc_wide_text(void)
+{
+	static const char sheet[] =
+		"CD_DA\nCD_TEXT { LANGUAGE 0 { PERFORMER \"abc\" ENCODING_MS_JIS TITLE { 0, 65, 130, 160 } } }\n" TA
+			FA;
+	struct vd_error err = { "" };
+	struct vd_cdtext *t;
+	struct vd_disc *d;
+
+	ASSERT_OK(open_sheet("disc.toc", sheet, strlen(sheet), &d, &err));
+	ASSERT_OK(vd_cdtext_decode(d->sessions[0].cdtext, d->sessions[0].ncdtext, &t));
+	ASSERT(vd_cdtext_get(t, 0, VD_CDTEXT_TITLE, 0) != NULL);
+	CHECK_UINT(vd_cdtext_get(t, 0, VD_CDTEXT_TITLE, 0)->len, 4);
+	CHECK(!vd_cdtext_get(t, 0, VD_CDTEXT_PERFORMER, 0));
+	vd_cdtext_free(t);
+	vd_disc_close(d);
+}
+
 static void test_toc_text(void)
 {
 	check_text(
@@ -1105,6 +1124,7 @@ static const struct check_test tests[] = {
 	{ "cue_text", test_cue_text },
 	{ "cue_long_text", test_cue_long_text },
 	{ "cue_text_files", test_cue_text_files },
+	{ "toc_wide_text", test_toc_wide_text },
 	{ "toc_text", test_toc_text },
 	{ "utf16", test_utf16 },
 	{ "told_by_content", test_told_by_content },
