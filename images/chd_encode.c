@@ -18,7 +18,9 @@
 #include "util/endian.h"
 
 #define SAMPLE 4u
-#define FLAC_BLOCK 2048u /* samples at most: as chdman's */
+/* Samples at most; chdman reads no others than it makes of a hunk. */
+#define FLAC_BLOCK 2048u
+#define FLAC_BLOCK_CD 2352u
 #define FLAC_BLOCK_MIN 16u
 #define FULL SIZE_MAX /* it did not get smaller than what there is room for */
 
@@ -129,23 +131,15 @@ static void delete_flac(FLAC__StreamEncoder **f)
 		FLAC__stream_encoder_delete(*f);
 }
 
-/* chdman gives its decoder blocks of this size, in samples. */
-static uint32_t flac_block(size_t bytes)
-{
-	uint32_t n = (uint32_t)(bytes / SAMPLE);
-
-	while (n > FLAC_BLOCK)
-		n /= 2;
-	return n;
-}
-
-static int encode_frames(struct vd_chd_encoder *e, bool big_endian, const uint8_t *data, size_t n,
-			 uint8_t *out, size_t room, size_t *len)
+static int encode_frames(struct vd_chd_encoder *e, bool big_endian, uint32_t most,
+			 const uint8_t *data, size_t n, uint8_t *out, size_t room, size_t *len)
 {
 	_cleanup_(delete_flac) FLAC__StreamEncoder *f = NULL;
 	struct sink sink = { .out = out, .room = room };
-	uint32_t block = flac_block(n);
+	uint32_t block = (uint32_t)(n / SAMPLE);
 
+	while (block > most)
+		block /= 2;
 	*len = FULL;
 	if (n % SAMPLE || block < FLAC_BLOCK_MIN)
 		return 0;
@@ -182,9 +176,9 @@ static int encode_flac(struct vd_chd_encoder *e, const uint8_t *data, size_t n, 
 		return 0;
 	if (!other)
 		return -ENOMEM;
-	r = encode_frames(e, false, data, n, out + 1, room - 1, len);
+	r = encode_frames(e, false, FLAC_BLOCK, data, n, out + 1, room - 1, len);
 	if (!r)
-		r = encode_frames(e, true, data, n, other, room - 1, &big);
+		r = encode_frames(e, true, FLAC_BLOCK, data, n, other, room - 1, &big);
 	if (r)
 		return r;
 	out[0] = 'L';
@@ -280,7 +274,8 @@ static int encode_cdfl(struct vd_chd_encoder *e, const uint8_t *data, size_t n, 
 
 	*len = FULL;
 	split(e, data, frames);
-	r = encode_frames(e, true, e->split, frames * VD_SECTOR_RAW, out, room, &sectors);
+	r = encode_frames(e, true, FLAC_BLOCK_CD, e->split, frames * VD_SECTOR_RAW, out, room,
+			  &sectors);
 	if (r || sectors == FULL)
 		return r;
 	r = encode_zlib(e, e->split + frames * VD_SECTOR_RAW, frames * VD_SECTOR_SUB, out + sectors,

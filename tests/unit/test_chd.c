@@ -114,11 +114,17 @@ static void test_written(void)
 		uint32_t hunk;
 		bool foreign; /* chdman 0.251 does not know them */
 	} rows[] = {
-		{ NULL, 0, false },	 { "", 0, false },
-		{ "cdzl", 0, false },	 { "cdlz", 4896, false },
-		{ "cdfl", 2448, false }, { "zlib,lzma,flac", 97920, false },
-		{ "cdzs", 0, true },	 { "zstd", 97920, true },
-		{ "flac", 0, false },	 { "lzma", 0, false },
+		{ NULL, 0, false },
+		{ "", 0, false },
+		{ "cdzl", 0, false },
+		{ "cdlz", 4896, false },
+		{ "cdfl", 2448, false },
+		{ "cdfl", 0, false },
+		{ "zlib,lzma,flac", 97920, false },
+		{ "cdzs", 0, true },
+		{ "zstd", 97920, true },
+		{ "flac", 0, false },
+		{ "lzma", 0, false },
 	};
 	struct vd_disc *d = fixture_disc(FIX_PREGAPS), *back;
 

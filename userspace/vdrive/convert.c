@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "disc/sector.h"
+#include "images/chd_write.h"
 #include "images/write.h"
 
 #define CHUNK_SECTORS 448u
@@ -600,10 +601,65 @@ static int flac_write(struct caged *c, struct vd_disc *d, const struct convert_r
 	return tracks_write(c, d, q, flac_track, err);
 }
 
+/* chd */
+
+static int chd_losses(struct vd_disc *d, const struct convert_request *q, FILE *f,
+		      struct vd_error *err)
+{
+	bool isrc = false, flags = false, indices = false, pq = false;
+
+	if (!d->ntracks || d->tracks[d->ntracks - 1].number != (int)d->ntracks)
+		return vd_error_set(err, -EMEDIUMTYPE,
+				    "%s: the tracks of a CHD are numbered from 1 on without a gap",
+				    q->image->given);
+	for (size_t i = 0; i < d->ntracks; i++) {
+		isrc |= d->tracks[i].isrc[0] != '\0';
+		flags |= d->tracks[i].scms || d->tracks[i].control & ~VD_CONTROL_DATA;
+		indices |= d->tracks[i].nindices > 0;
+	}
+	for (size_t i = 0; i < d->nextents; i++)
+		pq |= d->extents[i].sub == VD_SUB_RAW || d->extents[i].sub == VD_SUB_PLANAR;
+	if (d->nsessions > 1)
+		lose(f, "where %d sessions begin", d->nsessions);
+	if (indices)
+		lose(f, "indices beyond 1");
+	if (isrc)
+		lose(f, "ISRC");
+	if (flags)
+		lose(f, "flags of tracks");
+	if (d->mcn[0])
+		lose(f, "the catalogue number");
+	lose_cdtext(d, 0, f);
+	lose_first_pregap(d, f);
+	if (pq)
+		lose(f, "P and Q of the stored subchannel");
+	lose_structures(d, f);
+	return 0;
+}
+
+static int chd_progress(void *arg, unsigned int permille)
+{
+	caged_progress(arg, permille, 1000);
+	return 0;
+}
+
+static int chd_write(struct caged *c, struct vd_disc *d, const struct convert_request *q,
+		     struct vd_error *err)
+{
+	const struct vd_chd_write o = { .progress = chd_progress, .arg = c };
+	int fd = caged_output(c, CONVERT_MAIN, 0, err), r;
+
+	if (fd < 0)
+		return fd;
+	r = vd_chd_write(d, fd, &o, err);
+	return r ? vd_error_prefix(err, r, "%s", q->out) : 0;
+}
+
 const struct convert_target convert_targets[] = {
 	{ "iso", ".iso", .losses = iso_losses, .write = iso_write },
 	{ "cue", ".cue", .sheet = true, .losses = cue_losses, .write = cue_write },
 	{ "toc", ".toc", .sheet = true, .losses = toc_losses, .write = toc_write },
+	{ "chd", ".chd", .losses = chd_losses, .write = chd_write },
 	{ "wav", ".wav", .folder = true, .losses = track_losses, .write = wav_write },
 	{ "flac", ".flac", .folder = true, .losses = track_losses, .write = flac_write },
 	{ .name = NULL },

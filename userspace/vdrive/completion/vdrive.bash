@@ -55,7 +55,7 @@ _vdrive() {
 		return
 		;;
 	convert,-t | convert,--to)
-		_vdrive_words "iso cue toc wav flac" "$cur"
+		_vdrive_words "iso cue toc chd wav flac" "$cur"
 		return
 		;;
 	convert,--track)
