@@ -85,7 +85,8 @@ static int read_number(struct ccd *c, const char *key, const char *text, long *o
 	const char *digits = text + (*text == '-');
 	char *end;
 
-	*out = strtol(text, &end, digits[0] == '0' && tolower(digits[1]) == 'x' ? 16 : 10);
+	*out = strtol(text, &end,
+		      digits[0] == '0' && tolower((unsigned char)digits[1]) == 'x' ? 16 : 10);
 	if (!isdigit((unsigned char)*digits) || *end || *out > INT32_MAX || *out <= INT32_MIN)
 		return FAIL(c, "%s=%.40s is no number", key, text);
 	return 0;

@@ -21,6 +21,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/vmalloc.h>
 
 #include "memdrive.h"
 
@@ -211,7 +212,9 @@ static int make_table(struct md_device *d)
 	struct md_dedup *t;
 	char name[DISK_NAME_LEN + 8];
 
-	t = kvzalloc(struct_size(t, buckets, buckets), GFP_KERNEL);
+	/* As the slots: more than there is, is an error and no more. */
+	t = __vmalloc(struct_size(t, buckets, buckets),
+		      GFP_KERNEL | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!t)
 		return -ENOMEM;
 	t->mask = buckets - 1;

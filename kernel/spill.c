@@ -213,7 +213,8 @@ void md_spill_kick(struct md_device *d)
 {
 	struct md_spill *sp = d->spill;
 
-	if (sp && READ_ONCE(sp->attached))
+	/* Pairs with md_spill_attached(): who sees it attached sees its queues. */
+	if (sp && smp_load_acquire(&sp->attached))
 		queue_work(sp->wq, &sp->work);
 }
 
@@ -1323,7 +1324,7 @@ int md_spill_attached(struct md_device *d)
 	sp->lru = sp->aged = (struct sweep){};
 	sp->next_aging = jiffies;
 	sp->compact_hand = 0;
-	WRITE_ONCE(sp->attached, true);
+	smp_store_release(&sp->attached, true);
 	update_usable(sp);
 	md_spill_limit_changed(d);
 	queue_delayed_work(sp->wq, &sp->tick, HZ);

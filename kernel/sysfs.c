@@ -6,6 +6,7 @@
 #include <linux/cpumask.h>
 #include <linux/ctype.h>
 #include <linux/kernel.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -16,14 +17,22 @@
 int md_parse_size(const char *buf, u64 *bytes)
 {
 	char word[32], *s, *end;
+	u64 number;
 
 	if (strscpy(word, buf, sizeof(word)) < 0)
 		return -EINVAL;
 	s = strim(word);
 	if (!isdigit(*s))
 		return -EINVAL;
+	/* Neither of the two says when it runs over; 19 digits do not, and a shift that does gives no multiple. */
+	number = simple_strtoull(s, &end, 0);
+	if (end - s > 19)
+		return -ERANGE;
 	*bytes = memparse(s, &end);
-	return *end ? -EINVAL : 0;
+	if (*end)
+		return -EINVAL;
+	return number && (!*bytes || *bytes % number || !is_power_of_2(*bytes / number)) ? -ERANGE
+											 : 0;
 }
 
 static ssize_t disksize_show(struct device *dev, struct device_attribute *attr, char *buf)

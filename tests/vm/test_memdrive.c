@@ -271,6 +271,8 @@ static const struct attribute attributes[] = {
 	{ "mem_limit", true, "4M", 0, NULL },
 	{ "mem_limit", true, "0", 0, NULL },
 	{ "mem_limit", true, "lots", -EINVAL, NULL },
+	{ "mem_limit", true, "18446744073709551617", -ERANGE, NULL },
+	{ "mem_limit", true, "16777217T", -ERANGE, NULL },
 	{ "mem_used_max", true, "0", 0, NULL },
 	{ "mem_used_max", true, "1", -EINVAL, NULL },
 	{ "compact", true, "1", 0, NULL },
