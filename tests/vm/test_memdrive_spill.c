@@ -617,7 +617,6 @@ static void test_refused(void)
 	const char *loop = new_loop("refused", 24), *mnt = check_path("mnt"), *below, *upper;
 	struct mdev d = mdev_make("memdrive", 16 * MIB, ""),
 		    e = mdev_make("memdrive", 64 * MIB, "");
-	_cleanup_close_ int fd = -1;
 
 	refused(d, "/nonexistent", -ENOENT, NULL);
 	refused(d, "/dev/null", -ENOTBLK, NULL);
