@@ -50,6 +50,6 @@ echo "$release" >"$output/release"
 mkdir "$output/build"
 kept=(.config Module.symvers Makefile include scripts "arch/$arch" arch/x86 tools/objtool/objtool)
 for path in "${kept[@]}"; do
-	[[ -e $path ]] && echo "$path"
-done | sort -u | tar -c -T - --exclude='*.o' --exclude='*.a' --exclude='*.c' --exclude='*.S' --exclude='*.cmd' \
-	--exclude='vmlinux*' --exclude='*/boot/*' | tar -x -C "$output/build"
+	if [[ -e $path ]]; then echo "$path"; fi
+done | sort -u | tar -c --exclude='*.o' --exclude='*.a' --exclude='*.c' --exclude='*.S' --exclude='*.cmd' \
+	--exclude='vmlinux*' --exclude='*/boot/*' -T - | tar -x -C "$output/build"
