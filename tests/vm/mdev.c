@@ -39,10 +39,13 @@ static int write_text(const char *path, const char *text)
 
 struct mdev mdev_add(const char *module)
 {
-	const char *text =
-		check_read_file(check_printf("/sys/class/%s-control/hot_add", module), NULL);
+	const char *control = check_printf("/sys/class/%s-control/hot_add", module), *text;
 	struct mdev d = { .module = module };
 
+	/* A program before this one may have unloaded it. */
+	if (access(control, F_OK))
+		ASSERT(MDEV_SH("modprobe %s", module));
+	text = check_read_file(control, NULL);
 	ASSERT_INT(sscanf(text, "%d", &d.number), 1);
 	ASSERT_OK(access(mdev_node(d), F_OK));
 	return d;

@@ -257,7 +257,7 @@ static const struct attribute attributes[] = {
 	{ "disksize", false, "0", -EINVAL, "0" },
 	{ "disksize", false, "none", -EINVAL, "0" },
 	{ "disksize", false, "-1", -EINVAL, "0" },
-	{ "disksize", false, "99999999999999999999", -EINVAL, "0" },
+	{ "disksize", false, "99999999999999999999", -ERANGE, "0" },
 	{ "disksize", false, "1M", 0, "1048576" },
 	{ "disksize", true, "2M", -EBUSY, "16777216" },
 	{ "initstate", false, NULL, 0, "0" },
