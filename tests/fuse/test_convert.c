@@ -83,6 +83,31 @@ static void test_round_trips_as_user(void)
 		round_trips();
 }
 
+static void test_chd(void)
+{
+	struct vd_disc *d, *back;
+
+	cli_become(false);
+	if (!check_have_program("chdman"))
+		CHECK_SKIP("no chdman");
+	d = begin(FIX_ALL);
+	CLI_FAILS("vdrive convert in.cue a.chd", 1, "a.chd would lose: ");
+	CHECK_STR(CLI_OK("ls -A"), "in.bin\nin.cdt\nin.cue\n");
+	vd_disc_close(d);
+	remove_all();
+
+	d = begin(0);
+	CLI_OK("vdrive convert in.cue a.chd && chdman verify -i a.chd >/dev/null 2>&1");
+	CLI_OK("vdrive convert a.chd b.cue");
+	back = fixture_open(cli_path("b.cue"), NULL);
+	CHECK(fixture_same(d, back, "chd, cue"));
+	vd_disc_close(back);
+	CLI_OK("printf X | dd of=a.chd bs=1 seek=$(($(stat -c %s a.chd) / 2)) conv=notrunc 2>/dev/null");
+	CLI_FAILS("vdrive convert a.chd c.cue", 1, "a.chd: ");
+	CLI_OK("! test -e c.cue && ! test -e c.bin");
+	end(d);
+}
+
 static void test_iso(void)
 {
 	struct vd_disc *d;
@@ -409,6 +434,7 @@ static void test_info(void)
 static const struct check_test tests[] = {
 	{ "round_trips", test_round_trips },
 	{ "round_trips_as_user", test_round_trips_as_user },
+	{ "chd", test_chd },
 	{ "iso", test_iso },
 	{ "tracks", test_tracks },
 	{ "mistakes", test_mistakes },
