@@ -322,19 +322,15 @@ static int do_line(struct ccd *c, char *p)
 
 static int read_lines(struct ccd *c)
 {
-	char *p = c->sheet.text, *end = p + c->sheet.len;
+	char *next = c->sheet.text, *line;
 
-	while (p < end) {
-		char *next = p + strcspn(p, "\r\n");
-		bool both = next[0] == '\r' && next[1] == '\n';
+	while ((line = vd_sheet_line(&c->sheet, &next))) {
 		int r;
 
 		c->line++;
-		*next = '\0';
-		r = do_line(c, p);
+		r = do_line(c, line);
 		if (r)
 			return r;
-		p = next + (both ? 2 : 1);
 	}
 	return end_section(c);
 }

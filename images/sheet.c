@@ -184,6 +184,20 @@ int vd_sheet_open(struct vd_sheet *s, struct vd_opener *opener, struct vd_store 
 	return 0;
 }
 
+char *vd_sheet_line(const struct vd_sheet *s, char **next)
+{
+	char *line = *next, *end;
+	bool both;
+
+	if (line >= s->text + s->len)
+		return NULL;
+	end = line + strcspn(line, "\r\n");
+	both = end[0] == '\r' && end[1] == '\n';
+	*end = '\0';
+	*next = end + (both ? 2 : 1);
+	return line;
+}
+
 void vd_sheet_close(struct vd_sheet *s)
 {
 	for (size_t i = 0; i < s->nfiles; i++)

@@ -70,6 +70,12 @@ int vd_sheet_open(struct vd_sheet *s, struct vd_opener *opener, struct vd_store 
 		  const struct vd_image_head *h, struct vd_error *err);
 /* Frees everything but the disc that vd_sheet_take() gave away. */
 void vd_sheet_close(struct vd_sheet *s);
+
+/*
+ * Cuts the line at @*next off, ended by \n, \r or both, and moves @*next behind it; NULL after the last one. @*next begins as
+ * s->text, which is changed.
+ */
+char *vd_sheet_line(const struct vd_sheet *s, char **next);
 struct vd_disc *vd_sheet_take(struct vd_sheet *s);
 
 /* Sets the words, "NAME:LINE: ..." (line 0: "NAME: ..."), and returns -EINVAL. */
