@@ -3,6 +3,7 @@
  * Any bytes as packs of CD-TEXT. The first byte says which packs get a right CRC, so that more than their check is
  * reached. What is decoded can be read, written and decoded once more, and is the same then.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +11,7 @@
 #include "disc/cdtext.h"
 #include "disc/subchannel.h"
 #include "util/endian.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int held)
-{
-	if (!held)
-		abort();
-}
+#include "fuzz.h"
 
 static void read_all(const struct vd_cdtext *t)
 {

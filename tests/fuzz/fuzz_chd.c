@@ -12,8 +12,7 @@
 #include <unistd.h>
 
 #include "images/image.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 #define SECTORS_MAX 256
 
@@ -22,21 +21,6 @@ struct memory_opener {
 	const uint8_t *data;
 	size_t size;
 };
-
-static void require(int held)
-{
-	if (!held)
-		abort();
-}
-
-static int make_file(const uint8_t *data, size_t size)
-{
-	int fd = memfd_create("image", MFD_CLOEXEC);
-
-	require(fd >= 0);
-	require(write(fd, data, size) == (ssize_t)size);
-	return fd;
-}
 
 static int refuse_open(struct vd_opener *o, const char *name, struct vd_error *err)
 {
@@ -47,7 +31,8 @@ static int open_nth(struct vd_opener *o, const char *suffix, unsigned int n, str
 {
 	const struct memory_opener *m = (const struct memory_opener *)o;
 
-	return n ? vd_error_set(err, -ENOENT, "%s", suffix) : make_file(m->data, m->size);
+	return n ? vd_error_set(err, -ENOENT, "%s", suffix)
+		 : memory_file(m->data, m->size, (off_t)m->size);
 }
 
 static void read_all(struct vd_disc *d)
@@ -83,7 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct vd_image_format *format = NULL;
 	struct vd_error err = { "" };
 	struct vd_disc *d = NULL;
-	int r = vd_image_open(&o.opener, make_file(data, size), "a.chd", &d, &format, &err);
+	int r = vd_image_open(&o.opener, memory_file(data, size, (off_t)size), "a.chd", &d, &format,
+			      &err);
 
 	if (r) {
 		require(!d && err.text[0]);

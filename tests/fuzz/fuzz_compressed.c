@@ -8,17 +8,10 @@
 #include <unistd.h>
 
 #include "images/compressed.h"
+#include "fuzz.h"
 
 #define WHOLE (8u << 20)
 #define PART 5000u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int held)
-{
-	if (!held)
-		abort();
-}
 
 static void read_twice(struct vd_store *s)
 {
@@ -42,10 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vd_error err = { "" };
 	struct vd_store *inner, *s = NULL;
-	int fd = memfd_create("file", MFD_CLOEXEC);
+	int fd = memory_file(data, size, (off_t)size);
 
-	require(fd >= 0);
-	require(write(fd, data, size) == (ssize_t)size);
 	require(!vd_store_file_open(fd, true, &inner, &err));
 	if (vd_compressed_open(inner, "a", &s, &err)) {
 		require(!s && err.text[0]);

@@ -13,24 +13,7 @@
 
 #include "disc/cdtext.h"
 #include "images/image.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int held)
-{
-	if (!held)
-		abort();
-}
-
-static int memory_file(const void *data, size_t len, off_t size)
-{
-	int fd = memfd_create("file", MFD_CLOEXEC);
-
-	require(fd >= 0);
-	require(write(fd, data, len) == (ssize_t)len);
-	require(!ftruncate(fd, size));
-	return fd;
-}
+#include "fuzz.h"
 
 /* Large enough for any sectors of the seeds; none for some names, so that a missing .sub is tried too. */
 static int open_any(struct vd_opener *o, const char *name, struct vd_error *err)

@@ -12,20 +12,13 @@
 #include <unistd.h>
 
 #include "images/image.h"
+#include "fuzz.h"
 
 #define WHOLE_MAX (4u << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int refuse_open(struct vd_opener *o, const char *name, struct vd_error *err)
 {
 	return vd_error_set(err, -ENOENT, "%s", name);
-}
-
-static void require(int held)
-{
-	if (!held)
-		abort();
 }
 
 static void read_whole_and_in_parts(struct vd_disc *d)

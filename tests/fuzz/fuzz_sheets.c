@@ -14,24 +14,7 @@
 #include "disc/cdtext.h"
 #include "images/image.h"
 #include "util/endian.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int held)
-{
-	if (!held)
-		abort();
-}
-
-static int memory_file(const void *data, size_t len, off_t size)
-{
-	int fd = memfd_create("file", MFD_CLOEXEC);
-
-	require(fd >= 0);
-	require(write(fd, data, len) == (ssize_t)len);
-	require(!ftruncate(fd, size));
-	return fd;
-}
+#include "fuzz.h"
 
 /*
  * The name says what is in it: "-" nothing at all; a sound where a dot is followed by w; else as many bytes as its letters

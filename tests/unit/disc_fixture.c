@@ -652,3 +652,17 @@ char *fixture_write_chd(struct vd_disc *d, const char *name)
 		ASSERT_FAIL("%s: %s", path, err.text);
 	return path;
 }
+
+void fixture_check_user(struct vd_disc *d, const char *path, uint32_t sectors)
+{
+	size_t len;
+	const char *iso = check_read_file(path, &len);
+
+	ASSERT_UINT(len, (size_t)sectors * VD_SECTOR_USER);
+	for (uint32_t i = 0; i < sectors; i++) {
+		uint8_t user[VD_SECTOR_USER];
+
+		ASSERT_OK(vd_disc_pread(d, user, sizeof(user), (uint64_t)i * sizeof(user)));
+		ASSERT_MEM(user, iso + (size_t)i * sizeof(user), sizeof(user));
+	}
+}

@@ -56,4 +56,7 @@ char *fixture_write_chd(struct vd_disc *d, const char *name);
 /* The same sectors in one file, 2352 bytes each (disc.bin), for writers of other formats. */
 void fixture_write_bin(struct vd_disc *d, const char *path, bool big_endian);
 
+/* The file at @path is the user data of @d's first @sectors sectors, and no more. Ends the test when it is not. */
+void fixture_check_user(struct vd_disc *d, const char *path, uint32_t sectors);
+
 #endif

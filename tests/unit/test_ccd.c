@@ -157,8 +157,6 @@ static void test_whole_img(void)
 static void test_ccd2iso(void)
 {
 	struct vd_disc *d, *back;
-	const char *iso;
-	size_t len;
 
 	if (!check_have_program("ccd2iso"))
 		CHECK_SKIP("needs ccd2iso");
@@ -167,14 +165,7 @@ static void test_ccd2iso(void)
 	/* It stops where the data does. */
 	check_sh("cd '%s' && head -c %u c.img > data.img && ccd2iso data.img c.iso", check_tmpdir(),
 		 300 * VD_SECTOR_RAW);
-	iso = check_read_file(check_path("c.iso"), &len);
-	ASSERT_UINT(len, 300 * 2048);
-	for (uint32_t i = 0; i < 300; i++) {
-		uint8_t user[2048];
-
-		ASSERT_OK(vd_disc_pread(back, user, sizeof(user), (uint64_t)i * 2048));
-		ASSERT_MEM(user, iso + (size_t)i * 2048, sizeof(user));
-	}
+	fixture_check_user(back, check_path("c.iso"), 300);
 	vd_disc_close(back);
 	vd_disc_close(d);
 }

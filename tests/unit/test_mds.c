@@ -217,8 +217,6 @@ static void test_renamed(void)
 static void test_mdf2iso(void)
 {
 	struct vd_disc *d, *back;
-	const char *iso;
-	size_t len;
 
 	if (!check_have_program("mdf2iso"))
 		CHECK_SKIP("needs mdf2iso");
@@ -226,14 +224,7 @@ static void test_mdf2iso(void)
 	back = fixture_open(write_mds(d, "m"), NULL);
 	check_sh("cd '%s' && head -c %u m.mdf > data.mdf && mdf2iso data.mdf m.iso", check_tmpdir(),
 		 300 * VD_SECTOR_RAW);
-	iso = check_read_file(check_path("m.iso"), &len);
-	ASSERT_UINT(len, 300 * 2048);
-	for (uint32_t i = 0; i < 300; i++) {
-		uint8_t user[2048];
-
-		ASSERT_OK(vd_disc_pread(back, user, sizeof(user), (uint64_t)i * 2048));
-		ASSERT_MEM(user, iso + (size_t)i * 2048, sizeof(user));
-	}
+	fixture_check_user(back, check_path("m.iso"), 300);
 	vd_disc_close(back);
 	vd_disc_close(d);
 }
