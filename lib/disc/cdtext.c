@@ -175,7 +175,9 @@ static int end_string(struct vd_cdtext *t, struct stream *s)
 	struct vd_cdtext_string *row;
 	int r = 0;
 
-	if (s->type >= 0 && s->track < TRACKS && !s->lost && s->len) {
+	/* What is behind the only string of its type belongs to nothing. */
+	if (s->type >= 0 && s->track < TRACKS && !s->lost && s->len &&
+	    !(types[s->type].holds == DISC_STRING && s->track)) {
 		row = t->block[s->block]->text[s->type];
 		if (!is_tab(s->text, s->len, s->width))
 			r = set_string(&row[s->track], s->text, s->len);

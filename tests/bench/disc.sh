@@ -44,11 +44,10 @@ for folder in /usr/lib/gcc /usr/bin /usr/share/doc /usr/include /usr/share/perl 
 	one=$(du -sm "$folder" | cut -f 1)
 	((size + one < 650)) || continue
 	size=$((size + one))
-	sources+=("$folder")
+	sources+=("${folder#/usr}=$folder")
 done
 xorriso -as mkisofs -quiet -R -graft-points -o "$work/disc.iso" \
-	$(printf '%s=%s\n' "${sources[@]}" | sed 's,^/usr/,/,; s,=, ,' | awk '{ print $1 "=" $2 }') 2>/dev/null ||
-	die "xorriso makes no image"
+	"${sources[@]}" 2>/dev/null || die "xorriso makes no image"
 "$bin/vdrive" convert "$work/disc.iso" "$work/disc.cue" >/dev/null || die "the image cannot be converted"
 "$bin/vdrive" mount --name raw "$work/disc.cue" "$work/raw" >/dev/null || die "vdrive does not mount the raw image"
 "$bin/vdrive" mount --name iso "$work/disc.iso" "$work/iso" >/dev/null || die "vdrive does not mount the ISO image"

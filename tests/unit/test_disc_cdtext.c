@@ -486,6 +486,21 @@ static void test_strange_writers(void)
 	check_text(t, 0, VD_CDTEXT_PERFORMER, 0, "somebody els");
 }
 
+/* There is one text of this type: what is behind it belongs to no track, and makes none. */
+static void test_behind_the_disc_id(void)
+{
+	_cleanup_text_ struct vd_cdtext *t = NULL;
+	uint8_t packs[2 * 18];
+
+	make_pack(packs, 0x86, 0, 0, 0, "XY123\0more\0t");
+	make_pack(packs + 18, 0x86, 0, 1, 1, "oo\0\0\0\0\0\0\0\0\0");
+	t = decode(packs, 2);
+	check_text(t, 0, VD_CDTEXT_DISC_ID, 0, "XY123");
+	for (int track = 1; track < 4; track++)
+		CHECK(!vd_cdtext_get(t, 0, VD_CDTEXT_DISC_ID, track));
+	CHECK_UINT(t->block[0]->last_track, 0);
+}
+
 static void test_anything(void)
 {
 	uint8_t *packs = check_alloc(2100 * 18);
@@ -531,6 +546,7 @@ static const struct check_test tests[] = {
 	{ "bytes_and_genre", test_bytes_and_genre },
 	{ "character_sets", test_character_sets },
 	{ "strange_writers", test_strange_writers },
+	{ "behind_the_disc_id", test_behind_the_disc_id },
 	{ "anything", test_anything },
 };
 CHECK_MAIN(tests)
