@@ -30,8 +30,8 @@
 #define SECTORS (PAGE_SIZE >> SECTOR_SHIFT)
 /* Of 256 KiB: less is of no use. */
 #define MIN_BLOCKS 64
-/* A cluster of the largest size, but never more than an eighth of the store. */
-#define KEEP_BLOCKS 33
+/* Of the zone: with a block on each side what can be read at once, but never more than an eighth of the store. */
+#define ZONE_BLOCKS (MD_READ_BLOCKS - 2)
 #define RUNS_TRIED 64
 
 /* Nothing that is stacked deeper than this is taken. */
@@ -89,20 +89,14 @@ static u32 find_run(const struct md_backing *b, u32 from, u32 to, u32 want, u32 
 	return best;
 }
 
-u32 md_blocks_alloc(struct md_backing *b, u32 want, bool last, u32 *first)
+u32 md_blocks_alloc(struct md_backing *b, u32 want, u32 *first)
 {
-	u32 n = 0, free, i;
+	u32 n = 0, i;
 
 	spin_lock(&b->lock);
-	free = b->nr_blocks - b->used;
-	if (!last)
-		free = free > b->keep ? free - b->keep : 0;
-	want = min(want, free);
-	if (want >= MD_BLOCKS_LEAST) {
-		n = find_run(b, b->hint, b->nr_blocks, want, first);
-		if (n < MD_BLOCKS_LEAST)
-			n = find_run(b, 0, b->nr_blocks, want, first);
-	}
+	n = find_run(b, b->hint, b->nr_blocks, want, first);
+	if (n < MD_BLOCKS_LEAST)
+		n = find_run(b, 0, b->nr_blocks, want, first);
 	if (n < MD_BLOCKS_LEAST)
 		n = 0;
 	if (n) {
@@ -177,6 +171,227 @@ u32 md_blocks_used(struct md_backing *b)
 	return used;
 }
 
+bool md_blocks_unowned(struct md_backing *b)
+{
+	bool found = false;
+	u32 i;
+
+	for (i = 0; i < b->nr_blocks && !found; i++) {
+		if (!(i % 1024))
+			cond_resched();
+		if (test_bit(i, b->map) && !READ_ONCE(b->blocks[i].bytes)) {
+			spin_lock(&b->lock);
+			found = b->blocks[i].refs && !b->blocks[i].bytes &&
+				i - b->zone_first >= b->zone;
+			spin_unlock(&b->lock);
+		}
+	}
+	return found;
+}
+
+/* The zone. */
+
+/* With one reference, the caller's, which is then the zone's. */
+static void enter_zone(struct md_backing *b, u32 first, u32 n)
+{
+	u32 i;
+
+	for (i = first; i < first + n; i++)
+		b->blocks[i] = (struct md_block){ .refs = 1, .first = MD_NO_FIRST };
+	b->used -= n;
+	b->zone_first = first;
+	b->zone = n;
+}
+
+static void leave_zone(struct md_backing *b, u32 n)
+{
+	b->used += n;
+	release(b, b->zone_first, n);
+	b->zone_first += n;
+	b->zone -= n;
+}
+
+void md_zone_grow(struct md_backing *b)
+{
+	u32 first, n;
+
+	spin_lock(&b->lock);
+	n = b->zone < b->zone_want ? find_run(b, 0, b->nr_blocks, b->zone_want, &first) : 0;
+	if (n > b->zone) {
+		leave_zone(b, b->zone);
+		bitmap_set(b->map, first, n);
+		b->used += n;
+		enter_zone(b, first, n);
+	}
+	spin_unlock(&b->lock);
+}
+
+void md_zone_hold(struct md_backing *b, u32 skip)
+{
+	spin_lock(&b->lock);
+	hold(b, b->zone_first + skip, b->zone - skip);
+	spin_unlock(&b->lock);
+}
+
+void md_zone_clear(struct md_backing *b, u32 skip)
+{
+	u32 i;
+
+	spin_lock(&b->lock);
+	for (i = b->zone_first + skip; i < b->zone_first + b->zone; i++)
+		b->blocks[i].first = MD_NO_FIRST;
+	spin_unlock(&b->lock);
+}
+
+u32 md_zone_move(struct md_backing *b, u32 written, u32 first, u32 n)
+{
+	u32 run = 0, best = 0, at = first, i, rest;
+
+	spin_lock(&b->lock);
+	for (i = first; i < first + n; i++) {
+		run = b->blocks[i].refs == 1 ? run + 1 : 0;
+		if (run > best) {
+			best = run;
+			at = i + 1 - run;
+		}
+	}
+	rest = b->zone - written;
+	if (best < n && best <= rest) {
+		leave_zone(b, written);
+		release(b, first, n);
+		rest = 0;
+	} else {
+		leave_zone(b, b->zone);
+		release(b, first, at - first);
+		release(b, at + best, first + n - at - best);
+		enter_zone(b, at, best);
+	}
+	spin_unlock(&b->lock);
+	return rest;
+}
+
+/* Windows. */
+
+/* Bytes of the block beside a window that may have to move with it: of one object, which has at least 8 in the window. */
+static unsigned int beside(const struct md_backing *b, u32 block)
+{
+	return min_t(unsigned int, READ_ONCE(b->blocks[block].bytes),
+		     md_object_size(PAGE_SIZE) - MD_OBJECT_ALIGN);
+}
+
+/*
+ * Is there something to gain in the window at @first? Then 0, else how far it is to the next that is worth a look. @end: of
+ * its extent. Without the lock, so it is a guess.
+ */
+static u32 weigh_window(const struct md_backing *b, u32 first, u32 end, bool hard)
+{
+	u32 n = b->zone, used = 0, bytes = 0, need, i;
+
+	if (end - first < n)
+		return end - first;
+	for (i = first; i < first + n; i++) {
+		if (!test_bit(i, b->map))
+			continue;
+		if (!READ_ONCE(b->blocks[i].bytes))
+			return i + 1 - first;
+		used++;
+		bytes += READ_ONCE(b->blocks[i].bytes);
+	}
+	if (first != b->extents[extent_of(b, first)].first)
+		bytes += beside(b, first - 1);
+	if (first + n < end)
+		bytes += beside(b, first + n);
+	need = DIV_ROUND_UP(bytes, PAGE_SIZE);
+	if (!used)
+		return n;
+	if (need + MD_BLOCKS_LEAST > n)
+		/* One block on, it is one block less at most. */
+		return hard ? need + MD_BLOCKS_LEAST - n : n / 4 + 1;
+	return hard || 4 * need <= 3 * used ? 0 : n / 4 + 1;
+}
+
+static bool claim_window(struct md_backing *b, u32 first, u32 n)
+{
+	bool free = true;
+	u32 i;
+
+	spin_lock(&b->lock);
+	for (i = first; i < first + n && free; i++)
+		free = !b->blocks[i].refs || b->blocks[i].bytes;
+	for (i = first; i < first + n && free; i++) {
+		if (!b->blocks[i].refs) {
+			b->blocks[i] = (struct md_block){ .first = MD_NO_FIRST };
+			__set_bit(i, b->map);
+			b->used++;
+		}
+		b->blocks[i].refs++;
+	}
+	spin_unlock(&b->lock);
+	return free;
+}
+
+u32 md_window_claim(struct md_backing *b, bool hard, u32 *hand, u32 *left, u32 *first)
+{
+	u32 step;
+
+	while (*left && b->zone) {
+		if (*hand >= b->nr_blocks)
+			*hand = 0;
+		*first = *hand;
+		step = weigh_window(b, *first, extent_end(b, extent_of(b, *first)), hard);
+		if (!step && claim_window(b, *first, b->zone)) {
+			*hand += b->zone;
+			*left -= min(*left, b->zone);
+			return b->zone;
+		}
+		step = max(step, 1u);
+		*hand += step;
+		*left -= min(*left, step);
+		cond_resched();
+	}
+	return 0;
+}
+
+static bool beside_window(const struct md_backing *b, u32 block, u32 inside)
+{
+	return block < b->nr_blocks && extent_of(b, block) == extent_of(b, inside) &&
+	       b->blocks[block].bytes;
+}
+
+void md_window_widen(struct md_backing *b, u32 *first, u32 *n)
+{
+	u32 end = *first + *n;
+
+	spin_lock(&b->lock);
+	if (*first && beside_window(b, *first - 1, *first)) {
+		hold(b, --*first, 1);
+		++*n;
+	}
+	if (beside_window(b, end, end - 1)) {
+		hold(b, end, 1);
+		++*n;
+	}
+	spin_unlock(&b->lock);
+}
+
+enum md_window md_window_state(struct md_backing *b, u32 first, u32 n)
+{
+	enum md_window state = MD_WINDOW_EMPTY;
+	u32 i;
+
+	spin_lock(&b->lock);
+	for (i = first; i < first + n; i++) {
+		if (b->blocks[i].bytes) {
+			state = MD_WINDOW_NEEDED;
+			break;
+		}
+		if (b->blocks[i].refs > 1)
+			state = MD_WINDOW_HELD;
+	}
+	spin_unlock(&b->lock);
+	return state;
+}
+
 /* Objects. */
 
 static void count_bytes(struct md_backing *b, u64 val, unsigned int len, int by)
@@ -191,11 +406,13 @@ static void count_bytes(struct md_backing *b, u64 val, unsigned int len, int by)
 	b->bytes += by * (s64)size;
 }
 
-void md_object_own(struct md_backing *b, u64 val, unsigned int len)
+void md_object_own(struct md_backing *b, u64 val, unsigned int len, bool moved)
 {
 	spin_lock(&b->lock);
 	hold(b, md_object_block(val), md_object_blocks(val, len));
 	count_bytes(b, val, len, 1);
+	if (moved)
+		b->freed -= md_object_size(len);
 	spin_unlock(&b->lock);
 }
 
@@ -209,7 +426,7 @@ void md_backing_put(struct md_device *d, u64 val, unsigned int len)
 	release(b, md_object_block(val), md_object_blocks(val, len));
 	b->freed += md_object_size(len);
 	/* As much as compaction needs to gain something. */
-	if (b->full && b->freed >= 8 * PAGE_SIZE) {
+	if (b->full && b->freed >= (s64)(8 * PAGE_SIZE)) {
 		b->full = false;
 		again = true;
 	}
@@ -498,17 +715,38 @@ static int open_device(struct md_device *d, struct md_backing *b, dev_t number)
 	return add_extent(b, 0, bdev_nr_sectors(b->bdev));
 }
 
+/* Extents that are shorter than the zone are not compacted: no more than an eighth of all blocks are to be in such. */
+static void choose_zone(struct md_backing *b)
+{
+	u32 want = min_t(u32, ZONE_BLOCKS, b->nr_blocks / 8), in, len;
+	unsigned int i;
+
+	for (; want > MD_BLOCKS_LEAST; want--) {
+		in = 0;
+		for (i = 0; i < b->nr_extents; i++) {
+			len = extent_end(b, i) - b->extents[i].first;
+			in += len < want ? 0 : len;
+		}
+		if (in >= b->nr_blocks - b->nr_blocks / 8)
+			break;
+	}
+	b->zone_want = want > MD_BLOCKS_LEAST ? want : 0;
+	md_zone_grow(b);
+}
+
 static int alloc_tables(struct md_backing *b)
 {
 	/* More than there is: an error, as in md_device_init(). */
 	const gfp_t gfp = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
 
 	spin_lock_init(&b->lock);
-	b->keep = min_t(u32, KEEP_BLOCKS, b->nr_blocks / 8);
 	/* Neither kmalloc's 4 MiB nor kvmalloc's 2 GiB are enough for every store. */
 	b->map = __vcalloc(BITS_TO_LONGS(b->nr_blocks), sizeof(long), gfp);
 	b->blocks = __vcalloc(b->nr_blocks, sizeof(*b->blocks), gfp);
-	return b->map && b->blocks ? 0 : -ENOMEM;
+	if (!b->map || !b->blocks)
+		return -ENOMEM;
+	choose_zone(b);
+	return 0;
 }
 
 static int check_backing(struct md_backing *b)

@@ -215,7 +215,8 @@ static int write_page(struct md_device *d, u32 index, const void *page, bool que
 			e.val = handle;
 			e.place = MD_AT_POOL;
 		}
-		if (unlikely(r) && !hard)
+		/* The store may have got room meanwhile, and nobody is to be told that there is none. */
+		if (unlikely(r) && (!hard || md_spill_usable(d)))
 			r = store_in_reserve(d, index, data, code.len, queued, &e);
 		if (code.kind == VD_PAGE_RAW && !r)
 			md_count(d, MD_STAT_HUGE_SINCE, 1);

@@ -40,12 +40,12 @@
  * The lock of a slot
  * ------------------
  * Bit MD_LOCK of its flags, a spin lock: nothing sleeps under it. Everything else in a slot is changed under it only, but
- * for MD_MISSED_FREE: swap's notice that a page is gone (swap_slot_free_notify) comes under the swap code's own spin
+ * for MD_MOVING and MD_MISSED_FREE: swap's notice that a page is gone (swap_slot_free_notify) comes under the swap code's own spin
  * locks and from below our callers, so it only tries the lock. Having failed, it sets that bit, which is atomic, and tries
  * once more. md_slot_unlock() sees the bit (it lets go by compare-and-exchange, so none is overlooked) and empties
  * the slot first. A missed free is thus carried out by whoever holds the lock at that moment, before anybody else can
  * have it; and the write of a page that gets this slot next begins only after the notice has returned, so what it writes
- * cannot be hit. Because of that bit flags are only ever changed by atomic operations, see md_slot_set().
+ * cannot be hit. Because of these bits flags are only ever changed by atomic operations, see md_slot_set().
  *
  * To move what a slot holds without its lock (a write to disk, zstd): remember md_slot_get() under the lock, work, take the
  * lock again and go on only if md_slot_same(). A handle may have been freed and given out again meanwhile, for the
@@ -139,6 +139,7 @@ struct md_slot {
 enum {
 	MD_LOCK,	/* bit_spin_lock */
 	MD_MISSED_FREE, /* set without the lock; whoever unlocks frees */
+	MD_MOVING,	/* spill.c is moving it; taken and given back without the lock */
 	MD_SPILLING,	/* spill.c is writing this very content */
 	MD_PACKING,	/* density.c is packing this very content */
 	MD_IDLE,	/* marked by `idle`, and not touched since */

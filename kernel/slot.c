@@ -6,7 +6,7 @@
 #include "memdrive.h"
 
 /* Not part of what a slot holds. */
-#define LOCK_BITS (BIT(MD_LOCK) | BIT(MD_MISSED_FREE))
+#define LOCK_BITS (BIT(MD_LOCK) | BIT(MD_MISSED_FREE) | BIT(MD_MOVING))
 
 static_assert(MD_FLAGS_END <= 32, "a slot's flags must fit 32 bits");
 static_assert(sizeof(struct md_slot) == 24, "a slot is 24 bytes");

@@ -16,8 +16,12 @@
  * Back: who reads a page gets it by a bio of its own (md_spill_read), together with the blocks behind it as far as they are
  * in use: in them are pages that were of the same age, and near. If there is room, all of these go back into the pool.
  *
- * Compaction: blocks that are mostly not needed any more are read and what is needed in them is written anew. It has blocks of
- * its own to begin with (md_backing.keep). The store is full when there is no free block and none to be had like this.
+ * Compaction: what is still needed in a window of blocks in a row, of which much is not needed any more, is written anew, to the
+ * zone: as many blocks, to which nobody else may write. The window, empty then, is the next zone; what the old zone has left
+ * is a run of free blocks. So it needs no free blocks to begin with, and no matter how scattered needless bytes are, it makes
+ * runs of them. At first only windows are taken of which little is needed. A store in which there is none is searched for any
+ * that gains as much as an object needs; it is full when there is none either, nothing is being written, nothing that is read is
+ * still held, and nothing became needless during the search. Until then whoever writes waits.
  *
  * No page is lost, none is old
  * ----------------------------
@@ -32,17 +36,16 @@
  *
  * 1. MD_SPILLING is set under the lock, when the content was copied, and every change of a slot's content clears it
  *    (md_slot_set, md_slot_free). So it is still set exactly if the content is still the copied one; unless somebody else set
- *    it again for a later content. That cannot be: at most one move of a slot is under way. Bit index % MOVING_BITS of
- *    md_spill.moving is taken before the slot is looked at, and given back after it has been changed, or left alone; two
- *    slots that share a bit wait for each other.
+ *    it again for a later content. That cannot be: at most one move of a slot is under way. Its MD_MOVING is taken
+ *    before the slot is looked at, and given back after it has been changed, or left alone.
  * 2. An address names a content as long as its blocks cannot be given out again. A block is free when its refs are 0. Each
  *    slot that holds an object has a reference to its blocks, and so has whoever reads or writes them: a cluster's write
  *    from before it begins until its slots have theirs; a read from the slot's lock, where the slot had one, until all of its
- *    pages are decoded and promoted; compaction and recall from before they read until the moves have been made. What is read
+ *    pages are decoded and promoted; compaction and recall from before they read until the moves have been made. What is looked at
  *    beyond the blocks of one's own slot are only blocks that some slot owned when they came to be held (md_block.bytes
- *    is not 0): then their write has ended, and what is read is not what was there before. So whoever finds the
- *    address that it read in a slot, while it holds the blocks, knows that this slot's content is what it has read,
- *    however often the slot was written in between.
+ *    is not 0): then their write has ended, and what is read is not what was there before. (In blocks of a window that were
+ *    free nothing begins.) So whoever finds the address that it read in a slot, while it holds the blocks, knows that this
+ *    slot's content is what it has read, however often the slot was written in between.
  * 3. The old copy is given back only together with the change to the new one, in the same lock. A write that failed changes
  *    nothing. What is read is not believed: the header must name the slot and the length, then the checksum comes.
  * 4. A read that was begun before an overwrite may return the content of before: it got its content in the lock, and nobody
@@ -73,7 +76,6 @@
 #define CLUSTER_BLOCKS 32
 #define CLUSTER_BYTES (CLUSTER_BLOCKS * PAGE_SIZE)
 #define CLUSTER_OBJECTS 512
-#define MOVING_BITS 16384
 
 static_assert(CLUSTER_BLOCKS <= MD_READ_BLOCKS, "recall reads as much as a cluster has");
 
@@ -83,14 +85,8 @@ static_assert(CLUSTER_BLOCKS <= MD_READ_BLOCKS, "recall reads as much as a clust
 #define READAHEAD_ORDER 3
 #define READAHEAD_BLOCKS (1u << READAHEAD_ORDER)
 
-/*
- * Compaction looks at so many blocks in a row, and takes all of them when at most so many bytes of each are needed, on the
- * average: an object that is needed keeps two blocks, so only of a row most become free.
- */
-#define COMPACT_BLOCKS 16
-#define COMPACT_BYTES (PAGE_SIZE * 3 / 4)
-
-static_assert(COMPACT_BLOCKS + 1 <= MD_READ_BLOCKS, "and compaction one block more than its row");
+/* So often compaction looks again whether others have let go of its window, a tick each time. */
+#define WINDOW_TRIES 50
 
 /* After so many failed writes in a row the store is left alone for a while, up to a minute. */
 #define FAILURES_MAX 8
@@ -159,7 +155,7 @@ struct md_spill {
 	struct delayed_work tick;
 	struct cluster *clusters;
 	void *scratch;	 /* PAGE_SIZE, the worker's */
-	void *compacted; /* COMPACT_BLOCKS + 1 blocks, under compact_lock */
+	void *compacted; /* MD_READ_BLOCKS blocks, under compact_lock */
 
 	bool attached;	/* under init_lock for writing, or of recall's */
 	bool recalling; /* only what must go out does */
@@ -185,7 +181,6 @@ struct md_spill {
 	atomic_t writes;	 /* clusters under way */
 	atomic_long_t under_way; /* their bytes */
 	atomic64_t spilled, promoted, compactions, write_errors, read_errors;
-	DECLARE_BITMAP(moving, MOVING_BITS);
 };
 
 /* State. */
@@ -245,14 +240,14 @@ void md_spill_limit_changed(struct md_device *d)
 
 /* See 1 above. */
 
-static bool begin_move(struct md_spill *sp, u32 index)
+static bool begin_move(struct md_slot *s)
 {
-	return !test_and_set_bit_lock(index % MOVING_BITS, sp->moving);
+	return !test_and_set_bit_lock(MD_MOVING, &s->flags);
 }
 
-static void end_move(struct md_spill *sp, u32 index)
+static void end_move(struct md_slot *s)
 {
-	clear_bit_unlock(index % MOVING_BITS, sp->moving);
+	clear_bit_unlock(MD_MOVING, &s->flags);
 }
 
 /* Clusters. */
@@ -297,9 +292,9 @@ static void drop_cluster(struct cluster *c)
 	put_cluster(c);
 }
 
-static bool cluster_blocks(struct cluster *c, bool last)
+static bool cluster_blocks(struct cluster *c)
 {
-	c->blocks = md_blocks_alloc(c->sp->d->backing, CLUSTER_BLOCKS, last, &c->first);
+	c->blocks = md_blocks_alloc(c->sp->d->backing, CLUSTER_BLOCKS, &c->first);
 	c->space = c->blocks * PAGE_SIZE;
 	return c->blocks;
 }
@@ -345,14 +340,14 @@ static void finish_move(struct cluster *c, const struct moved *m, bool ok)
 	if (ok) {
 		e.val = address_of(c, m);
 		e.place = MD_AT_BACKING;
-		md_object_own(d->backing, e.val, o->len);
+		md_object_own(d->backing, e.val, o->len, m->from != NOWHERE);
 		md_slot_free(d, s);
 		md_slot_set(d, s, &e);
 	} else if (m->from == NOWHERE) {
 		md_slot_unmark(s, MD_SPILLING);
 	}
 	md_slot_unlock(d, s);
-	end_move(c->sp, m->index);
+	end_move(s);
 	if (ok && m->from == NOWHERE)
 		atomic64_inc(&c->sp->spilled);
 }
@@ -489,7 +484,7 @@ static int gather(struct cluster *c, u32 index, unsigned long marks)
 	int r = LEFT;
 	void *to;
 
-	if (!begin_move(sp, index))
+	if (!begin_move(s))
 		return LEFT;
 	md_slot_lock(s);
 	if (!may_move(s) || (READ_ONCE(s->flags) & marks) != marks)
@@ -507,7 +502,7 @@ static int gather(struct cluster *c, u32 index, unsigned long marks)
 
 out:
 	md_slot_unlock(d, s);
-	end_move(sp, index);
+	end_move(s);
 	return r;
 }
 
@@ -608,7 +603,7 @@ static int reserve_slot_to_pool(struct md_spill *sp, u32 index)
 	struct md_entry e;
 	int r = 0;
 
-	if (!begin_move(sp, index))
+	if (!begin_move(s))
 		return 0;
 	md_slot_lock(s);
 	e = md_slot_get(s);
@@ -636,7 +631,7 @@ static int reserve_slot_to_pool(struct md_spill *sp, u32 index)
 	}
 	md_slot_unlock(d, s);
 out:
-	end_move(sp, index);
+	end_move(s);
 	return r;
 }
 
@@ -657,6 +652,7 @@ struct walk {
 	struct md_spill *sp;
 	u32 first, blocks;
 	u32 starts; /* only objects that begin in so many of them; 0: all */
+	u32 reach;  /* compaction's: only objects that end in this block or behind */
 	void *buf;
 	/* 0, or -errno: it ends there. */
 	int (*object)(struct walk *w, u64 val, const struct md_object *o);
@@ -955,11 +951,13 @@ static int respill(struct walk *w, u64 val, const struct md_object *o)
 	struct md_slot *s = md_slot_at(w->sp->d, o->index);
 	void *to;
 
-	if (!holds(s, val, o) || !begin_move(w->sp, o->index))
+	if (md_object_block(val) + md_object_blocks(val, o->len) <= w->reach)
+		return 0;
+	if (!holds(s, val, o) || !begin_move(s))
 		return 0;
 	to = next_object(w->c, o->len);
 	if (!to) {
-		end_move(w->sp, o->index);
+		end_move(s);
 		return -ENOSPC;
 	}
 	memcpy(to, o + 1, o->len);
@@ -968,140 +966,161 @@ static int respill(struct walk *w, u64 val, const struct md_object *o)
 	return 0;
 }
 
-/*
- * The next row of which little is needed: how many blocks; held, and behind them one more if it is in use, which has the end of the
- * last object. 0: there is none among the next *left blocks.
- */
-static u32 find_victims(struct md_spill *sp, u32 *left, u32 *first, u32 *n)
+/* To the zone's blocks behind the first *written. 0, or -errno; -EAGAIN: they could not be written. */
+static int move_window(struct md_spill *sp, u32 first, u32 n, u32 *written)
 {
-	struct md_backing *b = sp->d->backing;
-	u32 block, i, step;
-
-	while (*left) {
-		u32 bytes = 0, one;
-
-		block = sp->compact_hand < b->nr_blocks ? sp->compact_hand : 0;
-		for (i = 0; i < COMPACT_BLOCKS && block + i < b->nr_blocks; i++) {
-			one = READ_ONCE(b->blocks[block + i].bytes);
-			if (!one)
-				break;
-			bytes += one;
-		}
-		step = i;
-		if (!i || bytes > i * COMPACT_BYTES)
-			step = i / 4 + 1;
-		*left -= min(*left, step);
-		sp->compact_hand = block + step;
-		cond_resched();
-		if (step != i || bytes > i * COMPACT_BYTES)
-			continue;
-		*first = block;
-		*n = md_blocks_hold_run(b, block, 0, i + 1);
-		if (*n)
-			return min(i, *n);
-	}
-	return 0;
-}
-
-#define HOLDS 32
-
-/* One cluster of what is still needed, of blocks that are then free. Returns how many that gained, or -errno. */
-static int compact_cluster(struct md_spill *sp, u32 *left)
-{
-	struct {
-		u32 first, n;
-	} held[HOLDS];
-	struct md_backing *b = sp->d->backing;
 	struct batch batch = { .left = ATOMIC_INIT(0), .failed = ATOMIC_INIT(0) };
+	struct md_backing *b = sp->d->backing;
 	struct cluster *c = get_cluster(sp, &batch);
-	u32 i, n = 0, written, freed = 0;
-	int r = 0;
+	struct walk w = {
+		.sp = sp,
+		.first = first,
+		.blocks = n,
+		.reach = first,
+		.buf = sp->compacted,
+		.object = respill,
+		.c = c,
+	};
+	u32 blocks;
+	int r;
 
-	if (!cluster_blocks(c, true)) {
-		drop_cluster(c);
-		return -ENOSPC;
-	}
-	while (n < HOLDS && !r && *left) {
-		struct walk w = { .sp = sp, .buf = sp->compacted, .object = respill, .c = c };
-
-		w.starts = find_victims(sp, left, &w.first, &w.blocks);
-		if (!w.starts)
-			break;
-		held[n].first = w.first;
-		held[n++].n = w.blocks;
-		r = md_blocks_read(b, w.first, w.blocks, w.buf);
-		md_count(sp->d, MD_STAT_BD_READS, w.blocks);
-		if (!r)
-			r = walk(&w);
-		else
-			atomic64_inc(&sp->read_errors);
-		/* What the next cluster can have. */
-		if (r == -ENOSPC)
-			sp->compact_hand = w.first;
-	}
-	written = c->count ? DIV_ROUND_UP(c->used, PAGE_SIZE) : 0;
-	if (written) {
+	md_zone_hold(b, *written);
+	c->first = b->zone_first + *written;
+	c->blocks = b->zone - *written;
+	c->space = c->blocks * PAGE_SIZE;
+	md_window_widen(b, &w.first, &w.blocks);
+	w.starts = first + n - w.first;
+	r = md_blocks_read(b, w.first, w.blocks, w.buf);
+	md_count(sp->d, MD_STAT_BD_READS, w.blocks);
+	if (!r)
+		r = walk(&w);
+	else
+		atomic64_inc(&sp->read_errors);
+	blocks = DIV_ROUND_UP(c->used, PAGE_SIZE);
+	if (blocks) {
 		submit_cluster(c);
 		wait_event(sp->wait, !atomic_read(&batch.left));
 	} else {
 		drop_cluster(c);
 	}
-	for (i = 0; i < n; i++)
-		freed += md_blocks_release(b, held[i].first, held[i].n);
-	if (atomic_read(&batch.failed))
-		return -EIO;
-	if (r && r != -ENOSPC)
-		return r;
-	if (n)
+	md_blocks_release(b, w.first, first - w.first);
+	md_blocks_release(b, first + n, w.first + w.blocks - first - n);
+	if (atomic_read(&batch.failed)) {
+		md_zone_clear(b, *written);
+		return -EAGAIN;
+	}
+	*written += blocks;
+	if (blocks)
 		atomic64_inc(&sp->compactions);
-	return (int)freed - (int)written;
+	return r;
 }
 
-/* Once around the store, or until there are @wanted blocks. Returns whether it gained any. */
-static bool compact_store(struct md_spill *sp, u32 wanted)
+/* Returns how many free blocks in a row that made, or -EAGAIN as above. */
+static int empty_window(struct md_spill *sp, u32 first, u32 n)
 {
 	struct md_backing *b = sp->d->backing;
-	u32 left = b->nr_blocks;
-	int gained = 0, r = 1;
+	enum md_window state;
+	u32 written = 0, gained;
+	unsigned int i;
+	int r = 0;
+
+	for (i = 0; i < WINDOW_TRIES && !r; i++) {
+		state = md_window_state(b, first, n);
+		if (state == MD_WINDOW_EMPTY)
+			break;
+		/* Reads end, and slots that were being moved come to rest. */
+		if (i)
+			schedule_timeout_uninterruptible(1);
+		if (state == MD_WINDOW_NEEDED)
+			r = move_window(sp, first, n, &written);
+	}
+	gained = md_zone_move(b, written, first, n);
+	return r == -EAGAIN ? r : gained;
+}
+
+/*
+ * Once around the store, or until there are @wanted blocks. @hard: whatever gains anything is good enough. Returns whether
+ * there is room for an object in what it gained, or -EAGAIN: it cannot tell, as something could not be written.
+ */
+static int compact_store(struct md_spill *sp, u32 wanted, bool hard)
+{
+	struct md_backing *b = sp->d->backing;
+	u32 left = b->nr_blocks, gained = 0, first, n;
+	bool failed = false;
+	int r;
 
 	mutex_lock(&sp->compact_lock);
-	while (left && r >= 0 && gained < (int)wanted && !READ_ONCE(sp->closing)) {
-		r = compact_cluster(sp, &left);
-		if (r > 0)
-			gained += r;
-		if (signal_pending(current))
+	md_zone_grow(b);
+	while (gained < wanted && !READ_ONCE(sp->closing) && !READ_ONCE(sp->paused) &&
+	       !signal_pending(current)) {
+		n = md_window_claim(b, hard, &sp->compact_hand, &left, &first);
+		if (!n)
 			break;
+		r = empty_window(sp, first, n);
+		if (r < 0)
+			failed = true;
+		else if (r >= MD_BLOCKS_LEAST)
+			gained += r;
 	}
 	mutex_unlock(&sp->compact_lock);
-	return gained > 0;
+	return gained ? 1 : failed ? -EAGAIN : 0;
 }
 
 /* The worker. */
 
-/* One with blocks, if it takes compaction to get them. NULL: the store is full. */
+static struct cluster *try_cluster(struct md_spill *sp)
+{
+	struct cluster *c = get_cluster(sp, NULL);
+
+	if (cluster_blocks(c))
+		return c;
+	drop_cluster(c);
+	return NULL;
+}
+
+/* Nothing was gained by all that compaction can do. Is that because of others who will let go of blocks? Else it is full. */
+static bool is_full(struct md_spill *sp)
+{
+	struct md_backing *b = sp->d->backing;
+
+	if (md_blocks_unowned(b)) {
+		schedule_timeout_uninterruptible(1);
+		return false;
+	}
+	spin_lock(&b->lock);
+	b->full = b->freed <= 0;
+	spin_unlock(&b->lock);
+	if (!READ_ONCE(b->full))
+		return false;
+	update_usable(sp);
+	return true;
+}
+
+/* One with blocks, if it takes compaction to get them. NULL: the store is full, or not to be used for now. */
 static struct cluster *spill_cluster(struct md_spill *sp)
 {
 	struct md_backing *b = sp->d->backing;
-	struct cluster *c = get_cluster(sp, NULL);
-	bool gained = true;
+	struct cluster *c;
+	int r;
 
-	while (!cluster_blocks(c, false)) {
-		drop_cluster(c);
+	for (;;) {
+		c = try_cluster(sp);
+		if (c)
+			return c;
+		if (compact_store(sp, CLUSTER_BLOCKS, false) > 0)
+			continue;
 		spin_lock(&b->lock);
-		if (!gained)
-			b->full = true;
-		else
-			b->freed = 0;
+		b->freed = 0;
 		spin_unlock(&b->lock);
-		if (!gained) {
-			update_usable(sp);
+		/* What is being written has blocks that it does not need in the end, and is not to be moved yet. */
+		wait_event(sp->wait, !atomic_read(&sp->writes));
+		c = try_cluster(sp);
+		if (c)
+			return c;
+		r = compact_store(sp, MD_BLOCKS_LEAST, true);
+		if (READ_ONCE(sp->closing) || READ_ONCE(sp->paused) || (!r && is_full(sp)))
 			return NULL;
-		}
-		/* Others may have taken what it gained; then once more. */
-		gained = compact_store(sp, CLUSTER_BLOCKS);
-		c = get_cluster(sp, NULL);
 	}
-	return c;
 }
 
 /* For a while after the pool was found above the watermark; what is under way counts as gone. */
@@ -1205,7 +1224,7 @@ static bool try_full_again(struct md_backing *b)
 	bool full;
 
 	spin_lock(&b->lock);
-	if (b->freed)
+	if (b->freed > 0)
 		b->full = false;
 	full = b->full;
 	spin_unlock(&b->lock);
@@ -1279,7 +1298,7 @@ static int alloc_engine(struct md_spill *sp)
 	if (alloc_queues(sp))
 		return -ENOMEM;
 	sp->scratch = kmalloc(PAGE_SIZE, GFP_KERNEL);
-	sp->compacted = vmalloc((COMPACT_BLOCKS + 1) * PAGE_SIZE);
+	sp->compacted = vmalloc(MD_READ_BLOCKS * PAGE_SIZE);
 	if (!sp->reads)
 		sp->reads = mempool_create(READS_MIN, alloc_read, free_read, NULL);
 	sp->clusters = kvcalloc(CLUSTERS, sizeof(*sp->clusters), GFP_KERNEL);
@@ -1589,10 +1608,10 @@ static struct cluster *writeback_cluster(struct md_spill *sp, struct batch *batc
 		if (!READ_ONCE(sp->usable) || READ_ONCE(sp->closing))
 			return ERR_PTR(-ENOSPC);
 		c = get_cluster(sp, batch);
-		if (cluster_blocks(c, false))
+		if (cluster_blocks(c))
 			return c;
 		drop_cluster(c);
-	} while (compact_store(sp, CLUSTER_BLOCKS));
+	} while (compact_store(sp, CLUSTER_BLOCKS, false) > 0);
 	return ERR_PTR(-ENOSPC);
 }
 
@@ -1695,7 +1714,7 @@ static ssize_t spill_compact_store(struct device *dev, struct device_attribute *
 	if (r)
 		return r;
 	flags = md_worker_begin();
-	compact_store(d->spill, U32_MAX);
+	compact_store(d->spill, U32_MAX, false);
 	md_worker_end(flags);
 	md_spill_room(d);
 	end_by_hand(d);

@@ -56,21 +56,25 @@ struct md_backing {
 	unsigned long *map; /* set: in use */
 	struct md_block *blocks;
 	u32 used, hint;
-	u32 keep;  /* free blocks that only compaction may take */
+	/*
+	 * Blocks in a row to which only compaction writes: in the map, not among those used. Each has a reference for being there.
+	 * Under compaction's lock, too.
+	 */
+	u32 zone_first, zone, zone_want;
 	u64 bytes; /* of objects that are needed */
 	/*
-	 * Bytes that became needless since `full` was set, which md_spill_full() sets and md_backing_put() clears when they
-	 * are enough to try again.
+	 * `full` is set by spill.c, when a look at all of the store has found nothing to gain, and cleared by md_backing_put() when enough became
+	 * needless to try again. Bytes that did since that look began; below 0 for a moment, while one moves.
 	 */
 	bool full;
-	u32 freed;
+	s64 freed;
 };
 
 /*
  * Takes up to @want free blocks in a row within an extent, and holds each; returns how many, at least MD_BLOCKS_LEAST, or 0
- * when there are none. @last: also those kept for compaction.
+ * when there are none.
  */
-u32 md_blocks_alloc(struct md_backing *b, u32 want, bool last, u32 *first);
+u32 md_blocks_alloc(struct md_backing *b, u32 want, u32 *first);
 /* Returns how many became free. */
 u32 md_blocks_release(struct md_backing *b, u32 first, u32 n);
 
@@ -83,10 +87,39 @@ u32 md_blocks_hold_run(struct md_backing *b, u32 block, u32 least, u32 want);
 u32 md_blocks_next(struct md_backing *b, u32 block);
 /* After 0 nobody is in here any more whose last block that was. */
 u32 md_blocks_used(struct md_backing *b);
+/* Is there a block that is in use, but no slot's (yet, or any more)? That ends without anybody's help. */
+bool md_blocks_unowned(struct md_backing *b);
+
+/* Compaction's: a window is as many blocks in a row within an extent as the zone has. All under spill.c's compact_lock. */
+
+/* Of the next *left blocks from *hand on: the next window that is worth it, held. Returns its length, or 0: there is none. */
+u32 md_window_claim(struct md_backing *b, bool hard, u32 *hand, u32 *left, u32 *first);
+/* Holds also the blocks beside it that are some slot's, in which objects may begin and end that lie in it. */
+void md_window_widen(struct md_backing *b, u32 *first, u32 *n);
+
+enum md_window {
+	MD_WINDOW_EMPTY,  /* nobody but us has anything to do with it */
+	MD_WINDOW_HELD,	  /* nothing is needed, but somebody still reads */
+	MD_WINDOW_NEEDED, /* there are objects in it */
+};
+enum md_window md_window_state(struct md_backing *b, u32 first, u32 n);
+
+/* Makes the zone as long as it should be, if it is not, and if there are free blocks for that. */
+void md_zone_grow(struct md_backing *b);
+/* Holds the zone's blocks, but for the first @skip. */
+void md_zone_hold(struct md_backing *b, u32 skip);
+/* Nothing begins in these. */
+void md_zone_clear(struct md_backing *b, u32 skip);
+/*
+ * The window, which was held, is the zone from now on if it is empty; else what is the longer of its longest empty part and the
+ * rest of the zone is. The first @written blocks of the zone have objects. Returns how many free blocks in a row the zone left behind.
+ */
+u32 md_zone_move(struct md_backing *b, u32 written, u32 first, u32 n);
+
 sector_t md_block_sector(const struct md_backing *b, u32 block);
 
-/* Under the lock of the slot that owns the object at @val from now on, whose blocks are held. */
-void md_object_own(struct md_backing *b, u64 val, unsigned int len);
+/* Under the lock of the slot that owns the object at @val from now on, whose blocks are held. @moved: it had another. */
+void md_object_own(struct md_backing *b, u64 val, unsigned int len, bool moved);
 
 /* The blocks that an object touches: one or two. */
 static inline u32 md_object_block(u64 val)

@@ -284,6 +284,38 @@ static void test_compaction(void)
 	end_loop(loop, "compact");
 }
 
+/*
+ * Pages are overwritten in no order at all, when four fifths of the store are needed: what is not lies scattered over all of it, so
+ * there are neither free blocks nor a part with little in it. Nothing fails.
+ */
+static void test_scattered(void)
+{
+	const char *loop = new_loop("scattered", 4);
+	struct mdev d =
+		mdev_make("memdrive", 16 * MIB,
+			  check_printf("mem_limit=512K spill_reserve=16 backing_dev=%s", loop));
+	struct area a = open_area(d);
+	/* Of which memory has at least 100. */
+	enum { PAGES = 900 };
+	unsigned int times[PAGES] = { 0 }, rounds = (unsigned)mdev_rounds(2500, 50000);
+	uint64_t x = 1, bad = 0;
+
+	CHECK_UINT(write_pages(&a, 0, PAGES, 0, true), PAGES);
+	for (unsigned int i = 0; i < rounds; i++) {
+		x = x * 6364136223846793005 + 1442695040888963407;
+		bad += write_page(&a, (x >> 33) % PAGES, ++times[(x >> 33) % PAGES], true) != 0;
+	}
+	CHECK_UINT(bad, 0);
+	for (uint64_t i = 0; i < PAGES; i++)
+		bad += check_page(&a, i, times[i], true) != 0;
+	CHECK_UINT(bad, 0);
+	CHECK_UINT(stat_of(d, USABLE), 1);
+	CHECK_UINT(mdev_number(d, "io_stat", 0) + mdev_number(d, "io_stat", 1), 0);
+	close_area(&a);
+	remove_disk(d);
+	end_loop(loop, "scattered");
+}
+
 /* Only when memory and store are both full a write fails; and nothing else does, ever. */
 static void test_full(void)
 {
@@ -722,6 +754,7 @@ static const struct check_test tests[] = {
 	{ "refused", test_refused },
 	{ "model", test_model },
 	{ "compaction", test_compaction },
+	{ "scattered", test_scattered },
 	{ "full", test_full },
 	{ "errors", test_errors },
 	{ "detach", test_detach },
