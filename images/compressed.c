@@ -28,6 +28,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "images/wrapped.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
 
@@ -649,13 +650,6 @@ static const struct kind *find_kind(const uint8_t *data, size_t len)
 	return NULL;
 }
 
-const char *vd_compressed_kind(const uint8_t *data, size_t len)
-{
-	const struct kind *k = find_kind(data, len);
-
-	return k ? k->name : NULL;
-}
-
 /* Reading. */
 
 /* The last place at or before byte @off. */
@@ -861,3 +855,53 @@ bool vd_compressed_is_near(const struct vd_store *s, uint64_t off)
 	return s->ops != &compressed_ops ||
 	       off - place_before((const struct compressed *)s, off)->out <= NEAR;
 }
+
+/* As images. */
+
+static int probe_kind(const struct vd_image_head *h, const struct kind *k)
+{
+	return find_kind(h->data, h->len) == k ? 1 : 0;
+}
+
+static int gzip_probe(const struct vd_image_head *h)
+{
+	return probe_kind(h, &kinds[0]);
+}
+
+static int xz_probe(const struct vd_image_head *h)
+{
+	return probe_kind(h, &kinds[1]);
+}
+
+static int zstd_probe(const struct vd_image_head *h)
+{
+	return probe_kind(h, &kinds[2]);
+}
+
+static int open_image(struct vd_opener *opener, struct vd_store *store,
+		      const struct vd_image_head *h, struct vd_store **out, struct vd_error *err)
+{
+	(void)opener;
+	return vd_compressed_open(store, h->name, out, err);
+}
+
+const struct vd_wrapping vd_wrapping_gzip = {
+	.words = "a gzip archive",
+	.suffixes = (const char *const[]){ ".gz", NULL },
+	.probe = gzip_probe,
+	.open = open_image,
+};
+
+const struct vd_wrapping vd_wrapping_xz = {
+	.words = "an xz archive",
+	.suffixes = (const char *const[]){ ".xz", NULL },
+	.probe = xz_probe,
+	.open = open_image,
+};
+
+const struct vd_wrapping vd_wrapping_zstd = {
+	.words = "a zstd archive",
+	.suffixes = (const char *const[]){ ".zst", ".zstd", NULL },
+	.probe = zstd_probe,
+	.open = open_image,
+};

@@ -7,9 +7,6 @@
 
 #include "store/store.h"
 
-/* Does a file begin as one of them? Its name: "gzip", "xz" or "zstd"; else NULL. */
-const char *vd_compressed_kind(const uint8_t *data, size_t len);
-
 /*
  * What is in @inner, of any of these kinds. Takes @inner, also on failure. Finds places from which decompression can begin: in xz, and in zstd
  * frames that say their length, by their headers alone; else all of it is decompressed once. @name is for the words.

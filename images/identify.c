@@ -34,7 +34,7 @@ struct magic {
 	}
 
 static const struct magic magics[] = {
-	/* Disc images that vdrive does not read (yet). */
+	/* Disc images: what of them is read is found before this is asked. */
 	MAGIC(0, "BWT5 STREAM SIGN", "a B6T (BlindWrite) disc image"),
 	MAGIC(0, "IsZ!", "an ISZ compressed disc image"),
 	MAGIC(0, "DAA\0", "a DAA compressed disc image"),

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "images/compressed.h"
+#include "images/wrapped.h"
 #include "util/cleanup.h"
 
 /* Of equals the first one is it: what is told by a footer comes before what may be in front of that. */
@@ -16,6 +17,18 @@ const struct vd_image_format *const vd_image_formats[] = {
 	&vd_image_ccd, &vd_image_mds, &vd_image_chd, NULL,
 };
 
+const struct vd_wrapping *const vd_wrappings[] = {
+	&vd_wrapping_cso,
+	&vd_wrapping_zso,
+	&vd_wrapping_ecm,
+	&vd_wrapping_gzip,
+	&vd_wrapping_xz,
+	&vd_wrapping_zstd,
+	NULL,
+};
+
+#define WRAPPINGS_MAX 2 /* one in the other: disc.bin.ecm.gz */
+
 /* What a probe looks at, and the bytes for it. */
 struct look {
 	struct vd_image_head head;
@@ -23,17 +36,35 @@ struct look {
 	char name[256]; /* of what is inside a compressed file */
 };
 
-static const struct vd_image_format *find_format(const struct vd_image_head *h, int least)
+/* The surest one, and *@score how sure it is; NULL: none is as sure as @least. */
+static const struct vd_image_format *find_format(const struct vd_image_head *h, int least,
+						 int *score)
 {
 	const struct vd_image_format *best = NULL;
-	int best_score = least - 1;
 
+	*score = least - 1;
 	for (size_t i = 0; vd_image_formats[i]; i++) {
-		int score = vd_image_formats[i]->probe(h);
+		int s = vd_image_formats[i]->probe(h);
 
-		if (score > best_score) {
-			best_score = score;
+		if (s > *score) {
+			*score = s;
 			best = vd_image_formats[i];
+		}
+	}
+	return best;
+}
+
+/* The same of those that have an image inside; as sure as @least or surer. */
+static const struct vd_wrapping *find_wrapping(const struct vd_image_head *h, int least)
+{
+	const struct vd_wrapping *best = NULL;
+
+	for (size_t i = 0; vd_wrappings[i]; i++) {
+		int s = vd_wrappings[i]->probe(h);
+
+		if (s >= least && s > 0) {
+			least = s + 1;
+			best = vd_wrappings[i];
 		}
 	}
 	return best;
@@ -46,7 +77,7 @@ static const struct vd_image_format *find_format(const struct vd_image_head *h, 
 static int look_at(struct vd_store *s, struct look *l, struct vd_error *err)
 {
 	struct vd_image_head *h = &l->head;
-	int r;
+	int r, score;
 
 	h->size = s->size;
 	h->data = l->data;
@@ -54,7 +85,7 @@ static int look_at(struct vd_store *s, struct look *l, struct vd_error *err)
 	h->tail = NULL;
 	h->tail_len = 0;
 	r = vd_store_pread(s, l->data, h->len, 0);
-	if (!r && (vd_compressed_is_near(s, s->size) || !find_format(h, 90))) {
+	if (!r && (vd_compressed_is_near(s, s->size) || !find_format(h, 90, &score))) {
 		h->tail = l->tail;
 		h->tail_len = h->size < VD_IMAGE_TAIL ? (size_t)h->size : VD_IMAGE_TAIL;
 		r = vd_store_pread(s, l->tail, h->tail_len, h->size - h->tail_len);
@@ -63,17 +94,16 @@ static int look_at(struct vd_store *s, struct look *l, struct vd_error *err)
 }
 
 /* "disc.ccd.xz" is "disc.ccd" inside: sheets look for their files by it. */
-static void name_inside(struct look *l, const char *name)
+static void name_inside(struct look *l, const struct vd_wrapping *w)
 {
-	static const char *const suffixes[] = { ".gz", ".xz", ".zst", ".zstd" };
-	size_t len = name ? strlen(name) : 0;
+	size_t len = l->head.name ? strlen(l->head.name) : 0;
 
-	for (size_t i = 0; i < VD_ARRAY_SIZE(suffixes); i++) {
-		size_t n = strlen(suffixes[i]);
+	for (size_t i = 0; w->suffixes[i]; i++) {
+		size_t n = strlen(w->suffixes[i]);
 
 		if (len > n && len - n < sizeof(l->name) &&
-		    !strcasecmp(name + len - n, suffixes[i])) {
-			memcpy(l->name, name, len - n);
+		    !strcasecmp(l->head.name + len - n, w->suffixes[i])) {
+			memmove(l->name, l->head.name, len - n);
 			l->name[len - n] = '\0';
 			l->head.name = l->name;
 			return;
@@ -81,14 +111,14 @@ static void name_inside(struct look *l, const char *name)
 	}
 }
 
-static int refuse(const struct vd_image_head *h, const char *kind, struct vd_error *err)
+static int refuse(const struct vd_image_head *h, const struct vd_wrapping *outer,
+		  struct vd_error *err)
 {
 	const char *like = vd_image_looks_like(h);
 
-	if (kind)
-		return vd_error_set(
-			err, -EMEDIUMTYPE, "not a disc image: it looks like %s %s archive%s%s",
-			*kind == 'x' ? "an" : "a", kind, like ? ", in it " : "", like ? like : "");
+	if (outer)
+		return vd_error_set(err, -EMEDIUMTYPE, "not a disc image: it looks like %s%s%s",
+				    outer->words, like ? ", in it " : "", like ? like : "");
 	if (like)
 		return vd_error_set(err, -EMEDIUMTYPE, "not a disc image: it looks like %s", like);
 	return vd_error_set(
@@ -107,8 +137,8 @@ int vd_image_open(struct vd_opener *opener, int fd, const char *name, struct vd_
 	_cleanup_(close_store) struct vd_store *store = NULL;
 	_cleanup_free_ struct look *l = calloc(1, sizeof(*l));
 	const struct vd_image_format *best;
-	const char *kind;
-	int r = vd_store_file_open(fd, true, &store, err);
+	const struct vd_wrapping *outer = NULL, *w;
+	int score, r = vd_store_file_open(fd, true, &store, err);
 
 	if (r)
 		return r;
@@ -120,19 +150,23 @@ int vd_image_open(struct vd_opener *opener, int fd, const char *name, struct vd_
 	r = look_at(store, l, err);
 	if (r)
 		return r;
-	best = find_format(&l->head, 1);
-	kind = best ? NULL : vd_compressed_kind(l->head.data, l->head.len);
-	if (kind) {
-		r = vd_compressed_open(VD_TAKE_PTR(store), name, &store, err);
+	best = find_format(&l->head, 1, &score);
+	/* An archive is the outermost: two of them would be a bomb, or no image. */
+	for (int i = 0; i < WRAPPINGS_MAX; i++) {
+		w = find_wrapping(&l->head, best ? score : i ? 2 : 1);
+		if (!w)
+			break;
+		r = w->open(opener, VD_TAKE_PTR(store), &l->head, &store, err);
 		if (!r)
 			r = look_at(store, l, err);
 		if (r)
 			return r;
-		name_inside(l, name);
-		best = find_format(&l->head, 1);
+		name_inside(l, w);
+		outer = outer ? outer : w;
+		best = find_format(&l->head, 1, &score);
 	}
 	if (!best)
-		return refuse(&l->head, kind, err);
+		return refuse(&l->head, outer, err);
 	if (format)
 		*format = best;
 	return best->open(opener, VD_TAKE_PTR(store), &l->head, out, err);

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "disc_writers.h"
+#include "wrap_writers.h"
 #include "util/cleanup.h"
 
 struct format {
@@ -18,6 +18,28 @@ struct format {
 };
 
 #define FIX_MDS (FIX_SESSIONS | FIX_MODE2 | FIX_PREGAPS | FIX_FLAGS | FIX_SUB)
+
+/* Files that have an image of Nero's inside. */
+
+static char *write_in_cso1(struct vd_disc *d, const char *name)
+{
+	return wrap_cso1(write_nrg2(d, name));
+}
+
+static char *write_in_cso2(struct vd_disc *d, const char *name)
+{
+	return wrap_cso2(write_nrg2(d, name));
+}
+
+static char *write_in_zso(struct vd_disc *d, const char *name)
+{
+	return wrap_zso(write_nrg2(d, name));
+}
+
+static char *write_in_ecm(struct vd_disc *d, const char *name)
+{
+	return wrap_ecm(write_nrg2(d, name));
+}
 
 /* A new format is a new row. */
 static const struct format formats[] = {
@@ -30,6 +52,10 @@ static const struct format formats[] = {
 	{ "mds", "mds", FIX_MDS, write_mds },
 	{ "mds", "split", FIX_MDS, write_mds_split },
 	{ "chd", "chd", FIX_PREGAPS, fixture_write_chd },
+	{ "nrg", "cso1", FIX_ALL, write_in_cso1 },
+	{ "nrg", "cso2", FIX_ALL, write_in_cso2 },
+	{ "nrg", "zso", FIX_ALL, write_in_zso },
+	{ "nrg", "ecm", FIX_ALL, write_in_ecm },
 };
 
 static void check_format(const struct format *f, unsigned int features)

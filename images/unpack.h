@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The compressions that formats of blocks have in common: a block of known length, whole, out of bytes that are all there. */
+#ifndef VD_IMAGES_UNPACK_H
+#define VD_IMAGES_UNPACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One for each thread that decodes. What a compression needs is taken when it is first used. */
+struct vd_unpacker;
+
+/* With a buffer of @size bytes, the caller's, for what is to be decoded. NULL: no memory. */
+struct vd_unpacker *vd_unpacker_new(size_t size);
+void vd_unpacker_free(struct vd_unpacker *u); /* NULL is fine */
+uint8_t *vd_unpacker_buffer(struct vd_unpacker *u);
+
+/*
+ * The first @n bytes that the @len at @data expand to. What is behind the compressed data is of no account: blocks are padded. -EIO when they are
+ * fewer, or damaged; -ENOMEM.
+ */
+int vd_unpack_deflate(struct vd_unpacker *u, const uint8_t *data, size_t len, uint8_t *out,
+		      size_t n); /* RFC 1951 */
+int vd_unpack_lz4(const uint8_t *data, size_t len, uint8_t *out,
+		  size_t n); /* a block, without a frame */
+
+#endif

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "wrap_writers.h"
+
+#include <fcntl.h>
+#include <lz4.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "disc/sector.h"
+#include "util/endian.h"
+
+void wrap_put(struct wrap_out *o, const void *data, size_t len)
+{
+	wrap_add(o, data, len);
+}
+
+uint8_t *wrap_add(struct wrap_out *o, const void *data, size_t len)
+{
+	if (o->room - o->len < len) {
+		uint8_t *bigger;
+
+		o->room = (o->len + len) * 2;
+		bigger = check_alloc(o->room);
+		if (o->len)
+			memcpy(bigger, o->data, o->len);
+		o->data = bigger;
+	}
+	if (data)
+		memcpy(o->data + o->len, data, len);
+	else
+		memset(o->data + o->len, 0, len);
+	o->len += len;
+	return o->data + o->len - len;
+}
+
+static void put_le(struct wrap_out *o, uint64_t v, unsigned int bytes)
+{
+	for (unsigned int i = 0; i < bytes; i++) {
+		uint8_t byte = (uint8_t)(v >> (8 * i));
+
+		wrap_put(o, &byte, 1);
+	}
+}
+
+uint8_t *wrap_contents(size_t len)
+{
+	uint8_t *data = check_alloc(len);
+	uint32_t x = 1;
+
+	for (size_t i = 0; i < len; i++) {
+		x = x * 1664525 + 1013904223;
+		data[i] = i / 5000 % 7 == 6 ? 0
+			  : i / 5000 % 3    ? (uint8_t)(x >> 24)
+					    : (uint8_t)(i / 7);
+	}
+	return data;
+}
+
+/* Reading. */
+
+struct reader {
+	pthread_t thread;
+	struct vd_store *s;
+	const uint8_t *data;
+	size_t len;
+	uint32_t seed;
+	bool right;
+};
+
+static void *read_some(void *arg)
+{
+	struct reader *r = arg;
+	size_t most = r->len < 5000 ? r->len : 5000;
+	uint8_t *buf = malloc(most);
+	uint32_t x = r->seed;
+
+	r->right = buf;
+	for (int i = 0; buf && i < 50; i++) {
+		size_t n, off;
+
+		x = x * 1664525 + 1013904223;
+		n = 1 + (x >> 8) % most;
+		off = (x >> 4) % (r->len - n + 1);
+		if (vd_store_pread(r->s, buf, n, off) || memcmp(buf, r->data + off, n))
+			r->right = false;
+	}
+	free(buf);
+	return NULL;
+}
+
+static void check_range(const char *what, struct vd_store *s, const uint8_t *data, uint8_t *buf,
+			size_t off, size_t n)
+{
+	if (vd_store_pread(s, buf, n, off) || memcmp(buf, data + off, n))
+		CHECK_FAIL("%s: bytes %zu to %zu", what, off, off + n);
+}
+
+void wrap_check(const char *what, struct vd_store *s, const uint8_t *data, size_t len)
+{
+	struct reader readers[4];
+	uint8_t *buf = check_alloc(len);
+	size_t step = len / 30 + 1;
+
+	if (!CHECK_UINT(s->size, len)) {
+		CHECK_FAIL("%s", what);
+		return;
+	}
+	for (size_t off = len; off > step; off -= step)
+		check_range(what, s, data, buf, off - step, step);
+	for (size_t off = 0; off < len; off += 3000)
+		check_range(what, s, data, buf, off, len - off < 3000 ? len - off : 3000);
+	check_range(what, s, data, buf, 0, len);
+	CHECK_ERRNO(vd_store_pread(s, buf, 1, len), -EINVAL);
+	for (uint32_t i = 0; i < 4; i++) {
+		readers[i] = (struct reader){ .s = s, .data = data, .len = len, .seed = i };
+		ASSERT_OK(-pthread_create(&readers[i].thread, NULL, read_some, &readers[i]));
+	}
+	for (size_t i = 0; i < 4; i++) {
+		pthread_join(readers[i].thread, NULL);
+		if (!readers[i].right)
+			CHECK_FAIL("%s: reader %zu", what, i);
+	}
+}
+
+static int open_beside(struct vd_opener *o, const char *name, struct vd_error *err)
+{
+	int fd = open(check_path("%s", name), O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? vd_error_errno(err, -errno, "%s", name) : fd;
+}
+
+int wrap_open(const struct vd_wrapping *w, const char *path, struct vd_store **out,
+	      struct vd_error *err)
+{
+	struct vd_opener opener = { .open = open_beside };
+	struct vd_image_head h = { .name = strrchr(path, '/') + 1 };
+	struct vd_store *file;
+
+	*out = NULL;
+	ASSERT_OK(vd_store_file_open(open(path, O_RDONLY | O_CLOEXEC), true, &file, err));
+	h.size = file->size;
+	h.len = file->size < VD_IMAGE_HEAD ? (size_t)file->size : VD_IMAGE_HEAD;
+	h.data = check_alloc(h.len);
+	ASSERT_OK(vd_store_pread(file, (void *)(uintptr_t)h.data, h.len, 0));
+	h.tail_len = h.size < VD_IMAGE_TAIL ? (size_t)h.size : VD_IMAGE_TAIL;
+	h.tail = check_alloc(h.tail_len);
+	ASSERT_OK(vd_store_pread(file, (void *)(uintptr_t)h.tail, h.tail_len, h.size - h.tail_len));
+	return w->open(&opener, file, &h, out, err);
+}
+
+int wrap_open_bytes(const struct vd_wrapping *w, const char *name, const struct wrap_out *o,
+		    struct vd_store **out, struct vd_error *err)
+{
+	const char *path = check_path("%s", name);
+
+	check_write_file(path, o->data, o->len);
+	return wrap_open(w, path, out, err);
+}
+
+static char *save(const struct wrap_out *o, const char *path, const char *suffix)
+{
+	char *name = check_printf("%s%s", path, suffix);
+
+	check_write_file(name, o->data, o->len);
+	return name;
+}
+
+/* CSO. */
+
+static size_t deflate_block(const uint8_t *in, size_t len, uint8_t *out, size_t room)
+{
+	z_stream z = { .next_in = (Bytef *)(uintptr_t)in,
+		       .avail_in = (uInt)len,
+		       .next_out = out,
+		       .avail_out = (uInt)room };
+
+	ASSERT(deflateInit2(&z, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+	ASSERT(deflate(&z, Z_FINISH) == Z_STREAM_END);
+	deflateEnd(&z);
+	return z.total_out;
+}
+
+struct cso {
+	const char *magic, *suffix;
+	uint8_t version, shift;
+	uint32_t block;
+};
+
+static char *write_cso(const char *path, const struct cso *c)
+{
+	size_t len, blocks, at = 24;
+	const uint8_t *data = (const uint8_t *)check_read_file(path, &len);
+	uint8_t *packed = check_alloc((size_t)c->block * 2);
+	struct wrap_out o = { 0 };
+
+	blocks = (len + c->block - 1) / c->block;
+	wrap_put(&o, c->magic, 4);
+	put_le(&o, 24, 4);
+	put_le(&o, len, 8);
+	put_le(&o, c->block, 4);
+	put_le(&o, c->version, 1);
+	put_le(&o, c->shift, 1);
+	put_le(&o, 0, 2);
+	wrap_add(&o, NULL, (blocks + 1) * 4);
+	for (size_t i = 0; i <= blocks; i++, at += 4) {
+		const uint8_t *in = data + i * c->block;
+		size_t n = len - i * c->block < c->block ? len - i * c->block : c->block, have;
+		bool lz4 = c->magic[0] == 'Z' || (c->version == 2 && i % 2), flag = lz4;
+
+		while (o.len % (1u << c->shift))
+			put_le(&o, 'X', 1);
+		vd_put_le32(o.data + at, (uint32_t)(o.len >> c->shift));
+		if (i == blocks)
+			break;
+		/* The last one as a whole, as maxcso writes it. */
+		if (lz4)
+			have = (size_t)LZ4_compress_default((const char *)in, (char *)packed,
+							    (int)n, (int)c->block * 2);
+		else
+			have = deflate_block(in, n, packed, (size_t)c->block * 2);
+		if (have + (1u << c->shift) > c->block) {
+			flag = c->version != 2;
+			wrap_put(&o, in, n);
+			wrap_add(&o, NULL, c->version == 2 ? c->block - n : 0);
+		} else {
+			flag = c->version == 2 && lz4;
+			wrap_put(&o, packed, have);
+		}
+		o.data[at + 3] = (uint8_t)(o.data[at + 3] | (flag ? 0x80 : 0));
+	}
+	return save(&o, path, c->suffix);
+}
+
+char *wrap_cso1(const char *path)
+{
+	return write_cso(path, &(struct cso){ "CISO", ".cso", 1, 0, 2048 });
+}
+
+char *wrap_cso2(const char *path)
+{
+	return write_cso(path, &(struct cso){ "CISO", ".cso", 2, 4, 16384 });
+}
+
+char *wrap_zso(const char *path)
+{
+	return write_cso(path, &(struct cso){ "ZISO", ".zso", 1, 1, 4096 });
+}
+
+/* ECM. */
+
+static void put_number(struct wrap_out *o, unsigned int type, uint32_t count)
+{
+	uint8_t byte = (uint8_t)((count >= 32) << 7 | (count & 31) << 2 | type);
+
+	wrap_put(o, &byte, 1);
+	for (count >>= 5; count; count >>= 7) {
+		byte = (uint8_t)((count >= 128) << 7 | (count & 127));
+		wrap_put(o, &byte, 1);
+	}
+}
+
+/* A sector from its header on (type 1) or subheader on is as ECM makes it. */
+static bool is_made(const uint8_t *p, unsigned int type)
+{
+	uint8_t s[VD_SECTOR_RAW] = { 0 };
+	size_t from = type == 1 ? 0 : VD_AT_SUBHEADER;
+	uint8_t want[VD_SECTOR_RAW];
+
+	memcpy(s + from, p, VD_SECTOR_RAW - from);
+	memcpy(want, s, sizeof(s));
+	if (type == 1) {
+		memset(want + 2068, 0, 8);
+		want[15] = 1;
+		memcpy(want, vd_sync_pattern, 12);
+		vd_put_le32(want + 2064, vd_edc(want, 2064));
+	} else {
+		memcpy(want + 20, want + 16, 4);
+		if (type == 2)
+			vd_put_le32(want + 2072, vd_edc(want + 16, 2056));
+		else
+			vd_put_le32(want + 2348, vd_edc(want + 16, 2332));
+	}
+	if (type != 3)
+		vd_ecc(want, type == 2, want + 2076);
+	return !memcmp(s, want, sizeof(s));
+}
+
+static void put_run(struct wrap_out *o, unsigned int type, const uint8_t *p, uint32_t count)
+{
+	if (!count)
+		return;
+	put_number(o, type, count - 1);
+	for (uint32_t i = 0; type && i < count; i++) {
+		wrap_put(o, type == 1 ? p + 12 : p, type == 1 ? 3 : 0);
+		wrap_put(o, type == 1 ? p + 16 : p + 4, type == 1 ? 2048 : type == 2 ? 2052 : 2328);
+		p += type == 1 ? 2352 : 2336;
+	}
+	if (!type)
+		wrap_put(o, p, count);
+}
+
+char *wrap_ecm(const char *path)
+{
+	static const size_t sizes[] = { 1, 2352, 2336, 2336 };
+	size_t len, from = 0, at = 0;
+	unsigned int last = 0;
+	const uint8_t *data = (const uint8_t *)check_read_file(path, &len);
+	struct wrap_out o = { 0 };
+
+	wrap_put(&o, "ECM", 4);
+	while (at < len) {
+		unsigned int type = 0;
+
+		for (unsigned int i = 1; !type && i < 4; i++)
+			if (len - at >= sizes[i] &&
+			    (i > 1 || !memcmp(data + at, vd_sync_pattern, 12)) &&
+			    (i == 1 || (at >= 16 && data[at - 1] == 2)) && is_made(data + at, i))
+				type = i;
+		if (type != last) {
+			put_run(&o, last, data + from, (uint32_t)((at - from) / sizes[last]));
+			from = at;
+			last = type;
+		}
+		at += sizes[type];
+	}
+	put_run(&o, last, data + from, (uint32_t)((at - from) / sizes[last]));
+	put_number(&o, 0, UINT32_MAX);
+	put_le(&o, vd_edc(data, len), 4);
+	return save(&o, path, ".ecm");
+}
