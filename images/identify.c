@@ -159,12 +159,10 @@ static const char *by_tail(const struct vd_image_head *h)
 	end = h->tail + h->tail_len;
 	if (!memcmp(end - 512, "koly", 4))
 		return "a DMG disk image";
+	if (!memcmp(end - 8, "cdsaencr", 8))
+		return "an encrypted DMG disk image";
 	if (!memcmp(end - 512, "conectix", 8))
 		return "a VHD disk image";
-	/* The header's place: an offset from the start, or in the last version from the end. */
-	if (vd_get_le32(end - 8) >= 0x80000004 && vd_get_le32(end - 8) <= 0x80000006 &&
-	    vd_get_le32(end - 4) && vd_get_le32(end - 4) < h->size)
-		return "a CDI (DiscJuggler) disc image";
 	return NULL;
 }
 

@@ -13,18 +13,13 @@
 
 /* Of equals the first one is it: what is told by a footer comes before what may be in front of that. */
 const struct vd_image_format *const vd_image_formats[] = {
-	&vd_image_nrg, &vd_image_iso, &vd_image_raw, &vd_image_cue, &vd_image_toc,
-	&vd_image_ccd, &vd_image_mds, &vd_image_chd, NULL,
+	&vd_image_nrg, &vd_image_cdi, &vd_image_iso, &vd_image_raw, &vd_image_cue, &vd_image_toc,
+	&vd_image_ccd, &vd_image_gdi, &vd_image_mds, &vd_image_chd, NULL,
 };
 
 const struct vd_wrapping *const vd_wrappings[] = {
-	&vd_wrapping_cso,
-	&vd_wrapping_zso,
-	&vd_wrapping_ecm,
-	&vd_wrapping_gzip,
-	&vd_wrapping_xz,
-	&vd_wrapping_zstd,
-	NULL,
+	&vd_wrapping_cso,  &vd_wrapping_zso, &vd_wrapping_ecm,	&vd_wrapping_dmg,
+	&vd_wrapping_gzip, &vd_wrapping_xz,  &vd_wrapping_zstd, NULL,
 };
 
 #define WRAPPINGS_MAX 2 /* one in the other: disc.bin.ecm.gz */

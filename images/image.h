@@ -61,6 +61,8 @@ extern const struct vd_image_format vd_image_nrg;
 extern const struct vd_image_format vd_image_ccd;
 extern const struct vd_image_format vd_image_mds;
 extern const struct vd_image_format vd_image_chd;
+extern const struct vd_image_format vd_image_cdi;
+extern const struct vd_image_format vd_image_gdi;
 
 /*
  * Opens an image of any known format. Takes @fd (also on failure). @name as in struct vd_image_head.

@@ -99,6 +99,7 @@ static int joined_pread(struct vd_store *s, void *out, size_t len, uint64_t off)
 
 static void joined_close(struct vd_store *s)
 {
+	vd_store_close(s->inner);
 	free(s);
 }
 

@@ -11,7 +11,10 @@ struct vd_joined_part {
 	bool swapped; /* each two bytes from `offset` on */
 };
 
-/* @parts is copied; each lies in its store, and all of them are less than 2^63 bytes. Read-only. 0, -ENOMEM. */
+/*
+ * @parts is copied; each lies in its store, and all of them are less than 2^63 bytes. Read-only. 0, -ENOMEM. What the caller sets as
+ * `inner` of the new store is closed with it.
+ */
 int vd_joined_open(const struct vd_joined_part *parts, size_t n, struct vd_store **out);
 
 /* Bytes @off.. of what begins at @base of @s, each two bytes swapped. A pair that is asked for in half is in @s as a whole. */

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "images/unpack.h"
 
+#include <bzlib.h>
 #include <errno.h>
 #include <limits.h>
 #include <lz4.h>
+#include <lzma.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zlib.h>
+
+/* A dictionary of 64 MiB: as much of it as there is output is ever touched. */
+#define XZ_MEMORY (72u << 20)
 
 struct vd_unpacker {
 	z_stream zlib;
@@ -56,6 +62,84 @@ int vd_unpack_deflate(struct vd_unpacker *u, const uint8_t *data, size_t len, ui
 		      size_t n)
 {
 	return inflate_block(u, -MAX_WBITS, data, len, out, n);
+}
+
+int vd_unpack_zlib(struct vd_unpacker *u, const uint8_t *data, size_t len, uint8_t *out, size_t n)
+{
+	return inflate_block(u, MAX_WBITS, data, len, out, n);
+}
+
+int vd_unpack_bzip2(const uint8_t *data, size_t len, uint8_t *out, size_t n)
+{
+	bz_stream b = { .next_in = (char *)(uintptr_t)data,
+			.avail_in = (unsigned int)len,
+			.next_out = (char *)out,
+			.avail_out = (unsigned int)n };
+	int r;
+
+	if (len > UINT_MAX || n > UINT_MAX)
+		return -EIO;
+	if (BZ2_bzDecompressInit(&b, 0, 0) != BZ_OK)
+		return -ENOMEM;
+	r = BZ2_bzDecompress(&b);
+	BZ2_bzDecompressEnd(&b);
+	if (r == BZ_MEM_ERROR)
+		return -ENOMEM;
+	return b.avail_out ? -EIO : 0;
+}
+
+int vd_unpack_xz(const uint8_t *data, size_t len, uint8_t *out, size_t n)
+{
+	uint64_t memory = XZ_MEMORY;
+	size_t in = 0, done = 0;
+	lzma_ret r = lzma_stream_buffer_decode(&memory, 0, NULL, data, &in, len, out, &done, n);
+
+	if (r == LZMA_MEM_ERROR)
+		return -ENOMEM;
+	/* BUF_ERROR: there is more than was asked for. */
+	return (r == LZMA_OK || r == LZMA_BUF_ERROR) && done == n ? 0 : -EIO;
+}
+
+int vd_unpack_adc(const uint8_t *data, size_t len, uint8_t *out, size_t n)
+{
+	size_t in = 0, done = 0;
+
+	while (done < n) {
+		size_t count, back;
+		uint8_t code;
+
+		if (in == len)
+			return -EIO;
+		code = data[in++];
+		if (code & 0x80) {
+			count = (code & 0x7fu) + 1;
+			if (count > len - in)
+				return -EIO;
+			if (count > n - done)
+				count = n - done;
+			memcpy(out + done, data + in, count);
+			in += count;
+			done += count;
+			continue;
+		}
+		if (len - in < (code & 0x40 ? 2u : 1u))
+			return -EIO;
+		if (code & 0x40) {
+			count = (code & 0x3fu) + 4;
+			back = ((size_t)data[in] << 8 | data[in + 1]) + 1;
+			in += 2;
+		} else {
+			count = (code >> 2 & 0xfu) + 3;
+			back = ((size_t)(code & 3) << 8 | data[in]) + 1;
+			in++;
+		}
+		if (back > done)
+			return -EIO;
+		/* It may reach into what it writes. */
+		for (; count && done < n; count--, done++)
+			out[done] = out[done - back];
+	}
+	return 0;
 }
 
 int vd_unpack_lz4(const uint8_t *data, size_t len, uint8_t *out, size_t n)

@@ -21,6 +21,16 @@ uint8_t *vd_unpacker_buffer(struct vd_unpacker *u);
  */
 int vd_unpack_deflate(struct vd_unpacker *u, const uint8_t *data, size_t len, uint8_t *out,
 		      size_t n); /* RFC 1951 */
+int vd_unpack_zlib(struct vd_unpacker *u, const uint8_t *data, size_t len, uint8_t *out,
+		   size_t n); /* RFC 1950 */
+int vd_unpack_bzip2(const uint8_t *data, size_t len, uint8_t *out, size_t n);
+int vd_unpack_xz(const uint8_t *data, size_t len, uint8_t *out,
+		 size_t n); /* one stream of a file */
+/*
+ * Apple Data Compression: a byte of 80 and more has 1 to 128 bytes behind it; one of 40 and more copies 4 to 67 bytes from where the two
+ * behind it say, others 3 to 18 from where their lower 2 bits and the byte behind it say.
+ */
+int vd_unpack_adc(const uint8_t *data, size_t len, uint8_t *out, size_t n);
 int vd_unpack_lz4(const uint8_t *data, size_t len, uint8_t *out,
 		  size_t n); /* a block, without a frame */
 

@@ -34,5 +34,6 @@ extern const struct vd_wrapping vd_wrapping_zstd;
 extern const struct vd_wrapping vd_wrapping_cso;
 extern const struct vd_wrapping vd_wrapping_zso;
 extern const struct vd_wrapping vd_wrapping_ecm;
+extern const struct vd_wrapping vd_wrapping_dmg;
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Seeds for fuzz_nrg, fuzz_ccd and fuzz_mds, in the directory named by the only argument: of each format, by all of its structures, some sectors. */
+/* Seeds for the targets of fuzz_discs.c, in the directory named by the only argument: of each format, by all of its structures, some sectors. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,6 +166,84 @@ static int write_mds(const char *dir, uint8_t medium, uint32_t files)
 	return save(dir, name, m, sizeof(m));
 }
 
+static void add_le(struct seed *s, uint64_t v, size_t bytes)
+{
+	uint8_t *p = add(s, NULL, bytes);
+
+	for (size_t i = 0; i < bytes; i++)
+		p[i] = (uint8_t)(v >> (8 * i));
+}
+
+/* Audio, and data in a second session. */
+static int write_cdi(const char *dir, uint32_t version)
+{
+	static const uint8_t mark[20] = { 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,
+					  0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff };
+	static struct seed s;
+	uint32_t at;
+	char name[16];
+
+	memset(&s, 0, sizeof(s));
+	add(&s, NULL, 4 * 2352 + 4 * 2048);
+	at = (uint32_t)s.len;
+	add_le(&s, 2, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		add_le(&s, 1, 6);
+		add(&s, mark, 20);
+		add(&s, "abc\5\3a.b", 8);
+		add_le(&s, 0, 19);
+		add_le(&s, version == 6 ? 0x80000000 : 360000, 4);
+		add_le(&s, 0x98ull << 48, version == 6 ? 8 : 0);
+		add_le(&s, 3, 2);
+		add_le(&s, i ? 1 : 0, 4);
+		add_le(&s, 2ull << 32 | 1, 8);
+		add_le(&s, version == 6, 4);
+		add(&s, "\4text", version == 6 ? 5 + 17 : 0);
+		add_le(&s, 0, 2);
+		add_le(&s, i, 4);
+		add_le(&s, 0, 12);
+		add_le(&s, i ? 11700 : 150, 4);
+		add_le(&s, 4, 4);
+		add_le(&s, 0, 16);
+		add_le(&s, i ? 0 : 2, 4);
+		add_le(&s, i ? 4 : 0, 13);
+		add(&s, "USRC17607839\1\0\0", 16);
+		if (version != 4) {
+			add_le(&s, 0, 5);
+			add_le(&s, version == 6 ? UINT32_MAX : 0, 4);
+			add_le(&s, 0, version == 6 ? 78 : 0);
+		}
+		add_le(&s, 0, version == 4 ? 12 : 13);
+	}
+	if (version == 6) {
+		add_le(&s, 0, 6);
+		add(&s, mark, 20);
+		add(&s, "abc\5\3a.b", 8);
+		add_le(&s, 0, 19);
+		add_le(&s, 0x80000000, 4);
+		add_le(&s, 0x98ull << 48, 8);
+		add_le(&s, 12000, 4);
+		add(&s, "\2ID", 3);
+		add_le(&s, 0, 9);
+		add(&s, "4012345678901\1\0\0", 17);
+		add_le(&s, 18, 4);
+		add(&s, "\x80\0\0\0Title\0Song\0\0\0", 18);
+		add_le(&s, 0, 8);
+	}
+	add_le(&s, 0x80000000 + version, 4);
+	add_le(&s, version == 6 ? s.len + 4 - at : at, 4);
+	snprintf(name, sizeof(name), "cdi%u", version);
+	return save(dir, name, s.data, s.len);
+}
+
+static int write_gdi(const char *dir)
+{
+	static const char text[] = "4\r\n1 0 4 2352 \"a 1.bin\" 0\r\n2 700 0 2352 bcde 100\r\n"
+				   "3 45000 4 2352 cd 0\r\n4 46000 4 2048 e 2048\r\n";
+
+	return save(dir, "gdi", text, sizeof(text) - 1);
+}
+
 int main(int argc, char **argv)
 {
 	int r = 0;
@@ -175,6 +253,9 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 4; i++)
 		r |= write_nrg(argv[1], 1 + i / 2, i % 2);
 	r |= write_ccd(argv[1]);
+	for (uint32_t i = 4; i <= 6; i++)
+		r |= write_cdi(argv[1], i);
+	r |= write_gdi(argv[1]);
 	for (uint32_t i = 0; i < 4; i++)
 		r |= write_mds(argv[1], i / 2 ? 0x10 : 0, 1 + i % 2);
 	return r ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Seeds for the targets of fuzz_wrapped.c, in the directory named by the only argument: some KiB in each wrapping. */
 #define _GNU_SOURCE
+#include <bzlib.h>
 #include <lz4.h>
+#include <lzma.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +113,87 @@ static int write_ecm(const char *dir)
 	return save(dir, "ecm");
 }
 
+static void add_bzip2(const uint8_t *in, size_t len)
+{
+	unsigned int n = 8192;
+
+	if (BZ2_bzBuffToBuffCompress((char *)seed.data + seed.len, &n, (char *)(uintptr_t)in,
+				     (unsigned int)len, 1, 0, 0) != BZ_OK)
+		abort();
+	seed.len += n;
+}
+
+static void add_xz(const uint8_t *in, size_t len)
+{
+	size_t n = 0;
+
+	if (lzma_easy_buffer_encode(0, LZMA_CHECK_CRC32, NULL, in, len, seed.data + seed.len, &n,
+				    8192) != LZMA_OK)
+		abort();
+	seed.len += n;
+}
+
+static void put_be32(uint8_t *p, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
+
+/* A run of two sectors of every type. */
+static int write_dmg(const char *dir)
+{
+	static const uint32_t types[] = { 1,	      0,	  0x80000004, 0x80000005,
+					  0x80000006, 0x80000008, 0xffffffff };
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static uint8_t table[204 + 7 * 40 + 2];
+	uint32_t list;
+	uint8_t *k;
+
+	memcpy(table, "mish", 4);
+	put_be32(table + 200, 7);
+	for (uint32_t i = 0; i < 7; i++) {
+		uint8_t *run = table + 204 + (size_t)i * 40;
+		const uint8_t *in = plain + (size_t)i * 800;
+		uint32_t from = (uint32_t)seed.len;
+
+		put_be32(run, types[i]);
+		put_be32(run + 12, i * 2);
+		put_be32(run + 20, i < 6 ? 2 : 0);
+		put_be32(run + 28, from);
+		if (types[i] == 1)
+			add(in, 1024);
+		else if (types[i] == 0x80000004)
+			add("\x83"
+			    "abcd\x7f\0\3\x7f\0\3\x3c\0\x7f\0\0\x7f\1\0\x7f\0\1\x7f\0\1\x7f\0\1"
+			    "\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1",
+			    58);
+		else if (types[i] == 0x80000005)
+			add_deflated(in, 1024, 15);
+		else if (types[i] == 0x80000006)
+			add_bzip2(in, 1024);
+		else if (types[i] == 0x80000008)
+			add_xz(in, 1024);
+		put_be32(run + 36, (uint32_t)seed.len - from);
+	}
+	list = (uint32_t)seed.len;
+	add("<key>blkx</key><array><data>", 28);
+	for (size_t i = 0; i < sizeof(table); i += 3) {
+		uint32_t v = (uint32_t)table[i] << 16 | (uint32_t)table[i + 1] << 8 | table[i + 2];
+		char four[4] = { digits[v >> 18], digits[v >> 12 & 63], digits[v >> 6 & 63],
+				 digits[v & 63] };
+
+		add(four, 4);
+	}
+	add("</data></array>", 15);
+	k = add(NULL, 512);
+	memcpy(k, "koly\0\0\0\4\0\0\2\0", 12);
+	put_be32(k + 220, list);
+	put_be32(k + 228, (uint32_t)seed.len - 512 - list);
+	put_be32(k + 496, 13);
+	return save(dir, "dmg");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -118,7 +201,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < PLAIN; i++)
 		plain[i] = (uint8_t)(i * i / 300 % 7 + i / 100);
 	return write_cso(argv[1], "CISO", 1) || write_cso(argv[1], "CISO", 2) ||
-			       write_cso(argv[1], "ZISO", 1) || write_ecm(argv[1])
+			       write_cso(argv[1], "ZISO", 1) || write_ecm(argv[1]) ||
+			       write_dmg(argv[1])
 		       ? EXIT_FAILURE
 		       : EXIT_SUCCESS;
 }

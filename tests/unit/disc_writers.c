@@ -542,3 +542,166 @@ char *write_mds_split(struct vd_disc *d, const char *name)
 {
 	return write_mds_files(d, name, 3);
 }
+
+/* CDI. */
+
+#define CDI_V2 0x80000004u
+#define CDI_V3 0x80000005u
+#define CDI_V35 0x80000006u
+
+static const uint8_t cdi_mark[20] = { 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,
+				      0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff };
+
+/* From the mark up to the medium. */
+static void cdi_head(struct out *o, uint32_t version)
+{
+	put(o, cdi_mark, sizeof(cdi_mark));
+	put(o, "abc\5\13C:\\disc.cdi", 16);
+	put_zeros(o, 11);
+	put_le(o, 2, 4);
+	put_zeros(o, 4);
+	if (version != CDI_V35) {
+		put_le(o, 333000, 4);
+		return;
+	}
+	put_le(o, 0x80000000, 4);
+	put_le(o, 360000, 4);
+	put_zeros(o, 2);
+	put_le(o, 0x98, 2);
+}
+
+static void cdi_track(struct out *o, const struct vd_disc *d, const struct vd_track *t,
+		      uint32_t version)
+{
+	static const uint8_t modes[] = { 1, 2, 0 };
+	const struct vd_session *s = &d->sessions[t->session - 1];
+	const int64_t first = first_lba(d, t), end = vd_track_end(t);
+	const bool more = version == CDI_V3 && t->number % 2 == 0;
+	int64_t last = first;
+
+	put_le(o, more ? 1 : 0, 4);
+	put_zeros(o, more ? 8 : 0);
+	cdi_head(o, version);
+	put_le(o, t->nindices + 2, 2);
+	put_le(o, (uint64_t)(t->start - first), 4);
+	last = t->start;
+	for (size_t i = 0; i < t->nindices; i++) {
+		put_le(o, (uint64_t)(t->indices[i] - last), 4);
+		last = t->indices[i];
+	}
+	put_le(o, (uint64_t)(end - last), 4);
+	put_le(o, version == CDI_V35 ? 1 : 0, 4);
+	if (version == CDI_V35) {
+		put_zeros(o, 10);
+		put(o, "\5Title", 6);
+		put_zeros(o, 7);
+	}
+	put_zeros(o, 2);
+	put_le(o, modes[t->mode], 4);
+	put_zeros(o, 4);
+	put_le(o, (uint64_t)t->session - 1, 4);
+	put_le(o, (uint64_t)(t - d->tracks) - s->first_track, 4);
+	put_le(o, (uint64_t)(first + 150), 4);
+	put_le(o, (uint64_t)(end - first), 4);
+	put_zeros(o, 16);
+	put_le(o, has_sub(d) ? 4 : t->mode == VD_TRACK_MODE2 ? 1 : 2, 4);
+	put_le(o, t->control, 4);
+	put_zeros(o, 1);
+	put_le(o, (uint64_t)(end - first), 4);
+	put_zeros(o, 4);
+	put(o, t->isrc, 12);
+	put_le(o, t->isrc[0] ? 1 : 0, 4);
+	if (version == CDI_V2)
+		return;
+	put_zeros(o, 5);
+	put_le(o, version == CDI_V35 ? UINT32_MAX : 0, 4);
+	put_zeros(o, version == CDI_V35 ? 78 : 0);
+}
+
+static void cdi_disc(struct out *o, const struct vd_disc *d)
+{
+	const struct vd_session *s = &d->sessions[0];
+
+	put_zeros(o, 6);
+	cdi_head(o, CDI_V35);
+	put_le(o, (uint64_t)d->sessions[d->nsessions - 1].leadout + 150, 4);
+	put(o, "\10SESSION1", 9);
+	put(o, "\0\1\0\0\0\1\0\0", 9);
+	put(o, d->mcn, 13);
+	put_le(o, d->mcn[0] ? 1 : 0, 4);
+	put_le(o, s->ncdtext * 18, 4);
+	put(o, s->cdtext, s->ncdtext * 18);
+	put_zeros(o, 8);
+}
+
+static char *write_cdi(struct vd_disc *d, const char *name, uint32_t version)
+{
+	char *path = check_path("%s.cdi", name);
+	uint64_t at;
+	struct out o;
+
+	out_open(&o);
+	for (size_t i = 0; i < d->ntracks; i++) {
+		const struct vd_track *t = &d->tracks[i];
+		bool cut = t->mode == VD_TRACK_MODE2 && !has_sub(d);
+
+		put_sectors(&o, d, first_lba(d, t), vd_track_end(t), cut ? 16 : 0,
+			    cut ? 2336 : VD_SECTOR_RAW, has_sub(d));
+	}
+	at = out_at(&o);
+	put_le(&o, (uint64_t)d->nsessions, 2);
+	for (int i = 0; i < d->nsessions; i++) {
+		const struct vd_session *s = &d->sessions[i];
+
+		put_le(&o, s->ntracks, 2);
+		for (size_t k = 0; k < s->ntracks; k++)
+			cdi_track(&o, d, &d->tracks[s->first_track + k], version);
+		put_zeros(&o, version == CDI_V2 ? 12 : 13);
+	}
+	if (version == CDI_V35)
+		cdi_disc(&o, d);
+	put_le(&o, version, 4);
+	put_le(&o, version == CDI_V35 ? out_at(&o) + 4 - at : at, 4);
+	out_close(&o, path);
+	return path;
+}
+
+char *write_cdi2(struct vd_disc *d, const char *name)
+{
+	return write_cdi(d, name, CDI_V2);
+}
+
+char *write_cdi3(struct vd_disc *d, const char *name)
+{
+	return write_cdi(d, name, CDI_V3);
+}
+
+char *write_cdi35(struct vd_disc *d, const char *name)
+{
+	return write_cdi(d, name, CDI_V35);
+}
+
+/* GDI. */
+
+char *write_gdi(struct vd_disc *d, const char *name)
+{
+	char *path = check_path("%s.gdi", name);
+	struct out o, file;
+
+	out_open(&o);
+	fprintf(o.f, "%zu\r\n", d->ntracks);
+	for (size_t i = 0; i < d->ntracks; i++) {
+		const struct vd_track *t = &d->tracks[i];
+		const char *bin =
+			check_printf(i % 2 ? "%s %02d.bin" : "%s%02d.raw", name, t->number);
+
+		fprintf(o.f, "%2d %6d %d 2352 %s%s%s 0\r\n", t->number, t->start,
+			t->mode == VD_TRACK_AUDIO ? 0 : 4, i % 2 ? "\"" : "", bin,
+			i % 2 ? "\"" : "");
+		out_open(&file);
+		put_sectors(&file, d, t->start, vd_track_end(t), 0, VD_SECTOR_RAW, false);
+		out_close(&file, check_path("%s", bin));
+	}
+	out_close(&o, path);
+	return path;
+}

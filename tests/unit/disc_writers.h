@@ -21,4 +21,14 @@ char *write_ccd(struct vd_disc *d, const char *name);
 char *write_mds(struct vd_disc *d, const char *name);
 char *write_mds_split(struct vd_disc *d, const char *name);
 
+/*
+ * NAME.cdi. Version 3.5 holds FIX_ALL and FIX_SUB; the others have no place for FIX_MCN and FIX_CDTEXT, and no FIX_SUB. Each has
+ * something that no track needs: text of its own, a capacity, or bytes before its mark.
+ */
+char *write_cdi2(struct vd_disc *d, const char *name);
+char *write_cdi3(struct vd_disc *d, const char *name);
+char *write_cdi35(struct vd_disc *d, const char *name);
+/* NAME.gdi and a file for each track: nothing but modes. */
+char *write_gdi(struct vd_disc *d, const char *name);
+
 #endif

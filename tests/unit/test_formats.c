@@ -18,6 +18,7 @@ struct format {
 };
 
 #define FIX_MDS (FIX_SESSIONS | FIX_MODE2 | FIX_PREGAPS | FIX_FLAGS | FIX_SUB)
+#define FIX_CDI (FIX_ALL & ~(FIX_MCN | FIX_CDTEXT | FIX_LANGUAGES))
 
 /* Files that have an image of Nero's inside. */
 
@@ -52,6 +53,10 @@ static const struct format formats[] = {
 	{ "mds", "mds", FIX_MDS, write_mds },
 	{ "mds", "split", FIX_MDS, write_mds_split },
 	{ "chd", "chd", FIX_PREGAPS, fixture_write_chd },
+	{ "cdi", "cdi2", FIX_CDI, write_cdi2 },
+	{ "cdi", "cdi3", FIX_CDI, write_cdi3 },
+	{ "cdi", "cdi35", FIX_ALL | FIX_SUB, write_cdi35 },
+	{ "gdi", "gdi", 0, write_gdi },
 	{ "nrg", "cso1", FIX_ALL, write_in_cso1 },
 	{ "nrg", "cso2", FIX_ALL, write_in_cso2 },
 	{ "nrg", "zso", FIX_ALL, write_in_zso },

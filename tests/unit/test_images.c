@@ -470,8 +470,6 @@ static void test_looks_like_tail(void)
 	} rows[] = {
 		{ 512, "koly\0\0\0\4", 8, "a DMG disk image" },
 		{ 512, "conectix", 8, "a VHD disk image" },
-		{ 8, "\5\0\0\x80\0\1\0\0", 8, "a CDI (DiscJuggler) disc image" },
-		{ 8, "\6\0\0\x80\0\1\0\0", 8, "a CDI (DiscJuggler) disc image" },
 		{ 8, "\7\0\0\x80\0\1\0\0", 8, NULL },
 		{ 8, "\6\0\0\x80\0\0\0\x7f", 8, NULL }, /* its header would be beyond the file */
 	};

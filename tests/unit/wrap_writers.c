@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "wrap_writers.h"
 
+#include <bzlib.h>
 #include <fcntl.h>
 #include <lz4.h>
+#include <lzma.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -331,4 +333,197 @@ char *wrap_ecm(const char *path)
 	put_number(&o, 0, UINT32_MAX);
 	put_le(&o, vd_edc(data, len), 4);
 	return save(&o, path, ".ecm");
+}
+
+/* DMG. */
+
+#define DMG_SECTOR 512u
+
+static void put_be(struct wrap_out *o, uint64_t v, unsigned int bytes)
+{
+	while (bytes--)
+		wrap_put(o, &(uint8_t){ (uint8_t)(v >> (8 * bytes)) }, 1);
+}
+
+/* Runs of bytes as they are, and copies of what is equal 1 to 65536 bytes before. */
+static size_t pack_adc(const uint8_t *in, size_t len, uint8_t *out)
+{
+	size_t n = 0, plain = 0, at = 0;
+
+	while (at < len) {
+		static const size_t tries[] = { 1, 2, 5, 512, 1700, 30000 };
+		size_t best = 0, back = 0;
+
+		for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+			size_t k = 0;
+
+			while (tries[i] <= at && k < 67 && at + k < len &&
+			       in[at + k] == in[at + k - tries[i]])
+				k++;
+			if (k > best) {
+				best = k;
+				back = tries[i];
+			}
+		}
+		if (best >= 4) {
+			if (back <= 1024 && best <= 18) {
+				out[n++] = (uint8_t)((best - 3) << 2 | (back - 1) >> 8);
+				out[n++] = (uint8_t)(back - 1);
+			} else {
+				out[n++] = (uint8_t)(0x40 | (best - 4));
+				out[n++] = (uint8_t)((back - 1) >> 8);
+				out[n++] = (uint8_t)(back - 1);
+			}
+			at += best;
+			plain = 0;
+			continue;
+		}
+		if (!plain || out[plain - 1] == 0xff) {
+			out[n++] = 0x80;
+			plain = n;
+		} else {
+			out[plain - 1]++;
+		}
+		out[n++] = in[at++];
+	}
+	return n;
+}
+
+static size_t pack_run(uint32_t type, const uint8_t *in, size_t len, uint8_t *out, size_t room)
+{
+	unsigned int bz = (unsigned int)room;
+	uLongf z = room;
+	size_t n = 0;
+
+	switch (type) {
+	case 1:
+		memcpy(out, in, len);
+		return len;
+	case 0x80000004:
+		return pack_adc(in, len, out);
+	case 0x80000005:
+		ASSERT(compress(out, &z, in, len) == Z_OK);
+		return z;
+	case 0x80000006:
+		ASSERT(BZ2_bzBuffToBuffCompress((char *)out, &bz, (char *)(uintptr_t)in,
+						(unsigned int)len, 9, 0, 0) == BZ_OK);
+		return bz;
+	case 0x80000008:
+		ASSERT(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, NULL, in, len, out, &n, room) ==
+		       LZMA_OK);
+		return n;
+	default:
+		return 0;
+	}
+}
+
+static void put_base64(struct wrap_out *o, const uint8_t *p, size_t len)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (size_t i = 0; i < len; i += 3) {
+		uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < len ? p[i + 1] << 8 : 0) |
+			     (i + 2 < len ? p[i + 2] : 0);
+		char four[5] = { digits[v >> 18], digits[v >> 12 & 63],
+				 i + 1 < len ? digits[v >> 6 & 63] : '=',
+				 i + 2 < len ? digits[v & 63] : '=', '\n' };
+
+		wrap_put(o, four, i / 3 % 16 == 15 ? 5 : 4);
+	}
+}
+
+void wrap_dmg_bytes(struct wrap_out *o, const uint8_t *data, size_t len, const uint32_t *types,
+		    size_t ntypes)
+{
+	static const char xml[] =
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<plist version=\"1.0\">\n"
+		"<dict><key>resource-fork</key><dict>\n<key>blkx</key>\n<array>\n";
+	const uint64_t sectors = (len + DMG_SECTOR - 1) / DMG_SECTOR;
+	uint8_t *packed = check_alloc(1 << 20), *in = check_alloc(65536 * 2);
+	struct wrap_out tables[2] = { { 0 }, { 0 } };
+	uint64_t at = 0, list;
+	size_t i = 0;
+	uint8_t *k;
+
+	/* Two partitions; runs of another length each, the last one first in the file. */
+	for (size_t t = 0; t < 2; t++) {
+		const uint64_t first = at, end = t ? sectors : sectors / 2 + 1;
+		struct wrap_out *table = &tables[t];
+
+		wrap_put(table, "mish", 4);
+		put_be(table, 1, 4);
+		put_be(table, first, 8);
+		put_be(table, end - first, 8);
+		put_be(table, 0, 8);
+		put_be(table, 0x208, 4);
+		put_be(table, t, 4);
+		wrap_add(table, NULL, 24 + 136 + 4);
+		while (at < end) {
+			uint64_t n = end - at < 100 + i % 3 * 10 ? end - at : 100 + i % 3 * 10;
+			uint32_t type = types[i++ % ntypes];
+			size_t have = (size_t)n * DMG_SECTOR, from = (size_t)at * DMG_SECTOR, out;
+
+			memset(in, 0, have);
+			memcpy(in, data + from, len - from < have ? len - from : have);
+			/* Zeros where they are, a run of zeros. */
+			for (out = 0; out < have && !in[out]; out++)
+				;
+			if (out == have)
+				type = i % 2 ? 0 : 2;
+			out = pack_run(type, in, have, packed, 1 << 20);
+			put_be(table, type, 4);
+			put_be(table, 0, 4);
+			put_be(table, at - first, 8);
+			put_be(table, n, 8);
+			put_be(table, o->len, 8);
+			put_be(table, out, 8);
+			wrap_put(o, packed, out);
+			at += n;
+		}
+		put_be(table, 0xffffffff, 4);
+		put_be(table, 0, 4);
+		put_be(table, end - first, 8);
+		put_be(table, 0, 8);
+		put_be(table, o->len, 8);
+		put_be(table, 0, 8);
+		vd_put_be32(table->data + 200, (uint32_t)((table->len - 204) / 40));
+	}
+	list = o->len;
+	wrap_put(o, xml, sizeof(xml) - 1);
+	for (size_t t = 0; t < 2; t++) {
+		const char *head = check_printf("<dict><key>Attributes</key><string>0x0050</string>"
+						"<key>CFName</key><string>disc (%zu)</string>"
+						"<key>Data</key><data>\n",
+						t);
+		const char *tail =
+			check_printf("</data><key>ID</key><string>%zu</string>"
+				     "<key>Name</key><string>disc (%zu)</string></dict>\n",
+				     t, t);
+
+		wrap_put(o, head, strlen(head));
+		put_base64(o, tables[t].data, tables[t].len);
+		wrap_put(o, tail, strlen(tail));
+	}
+	wrap_put(o, "</array></dict></dict></plist>\n", 31);
+	k = wrap_add(o, NULL, 512);
+	memcpy(k, "koly\0\0\0\4\0\0\2\0\0\0\0\1", 16);
+	vd_put_be32(k + 36, (uint32_t)list);
+	vd_put_be32(k + 56, 1);
+	vd_put_be32(k + 60, 1);
+	vd_put_be32(k + 220, (uint32_t)list);
+	vd_put_be32(k + 228, (uint32_t)(o->len - 512 - list));
+	vd_put_be32(k + 488, 1);
+	vd_put_be32(k + 496, (uint32_t)sectors);
+}
+
+char *wrap_dmg(const char *path)
+{
+	static const uint32_t types[] = { 1, 0x80000004, 0x80000005, 0x80000006, 0x80000008 };
+	size_t len;
+	const uint8_t *data = (const uint8_t *)check_read_file(path, &len);
+	struct wrap_out o = { 0 };
+
+	wrap_dmg_bytes(&o, data, len, types, 5);
+	return save(&o, path, ".dmg");
 }

@@ -33,5 +33,9 @@ char *wrap_cso1(const char *path); /* blocks of 2048 */
 char *wrap_cso2(const char *path); /* blocks of 16384, a shift of 4, deflate and LZ4 in turn */
 char *wrap_zso(const char *path);
 char *wrap_ecm(const char *path);
+/* Two partitions, runs of 100 to 120 sectors of every type in turn, zeros where there are such ones; the last sector is filled up. */
+char *wrap_dmg(const char *path);
+void wrap_dmg_bytes(struct wrap_out *o, const uint8_t *data, size_t len, const uint32_t *types,
+		    size_t ntypes);
 
 #endif
