@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fs/iso9660/iso9660.h"
+#include "fs/udf/udf.h"
 #include "util/cleanup.h"
 
 enum option_kind { OPT_FLAG, OPT_SESSION, OPT_ID, OPT_MODE, OPT_MAP, OPT_CHECK };
@@ -28,11 +29,20 @@ struct option_row {
 	}
 
 static const struct option_row option_rows[] = {
-	OPT("norock", OPT_FLAG, norock),      OPT("nojoliet", OPT_FLAG, nojoliet),
-	OPT("hide", OPT_FLAG, hide),	      OPT("showassoc", OPT_FLAG, showassoc),
-	OPT("map", OPT_MAP, map_off),	      OPT("check", OPT_CHECK, check),
-	OPT("session", OPT_SESSION, session), OPT_HAS("uid", OPT_ID, uid),
-	OPT_HAS("gid", OPT_ID, gid),	      OPT_HAS("mode", OPT_MODE, mode),
+	OPT("norock", OPT_FLAG, norock),
+	OPT("nojoliet", OPT_FLAG, nojoliet),
+	OPT("hide", OPT_FLAG, hide),
+	OPT("showassoc", OPT_FLAG, showassoc),
+	OPT("udf", OPT_FLAG, udf),
+	OPT("iso9660", OPT_FLAG, iso9660),
+	OPT("unhide", OPT_FLAG, unhide),
+	OPT("streams", OPT_FLAG, streams),
+	OPT("map", OPT_MAP, map_off),
+	OPT("check", OPT_CHECK, check),
+	OPT("session", OPT_SESSION, session),
+	OPT_HAS("uid", OPT_ID, uid),
+	OPT_HAS("gid", OPT_ID, gid),
+	OPT_HAS("mode", OPT_MODE, mode),
 	OPT_HAS("dmode", OPT_MODE, dmode),
 };
 
@@ -132,10 +142,6 @@ static const struct {
 	const char *name;
 } others[] = {
 	{ 32769 + 8, "CDROM", 5, "High Sierra" },
-	{ 16 * 2048 + 1, "BEA01", 5, "UDF" },
-	{ 17 * 2048 + 1, "BEA01", 5, "UDF" },
-	{ 18 * 2048 + 1, "BEA01", 5, "UDF" },
-	{ 19 * 2048 + 1, "BEA01", 5, "UDF" },
 	{ 1024, "BD", 2, "HFS" },
 	{ 1024, "H+", 2, "HFS+" },
 	{ 1024, "HX", 2, "HFSX" },
@@ -160,19 +166,100 @@ static const char *other_file_system(struct vd_disc *disc)
 	return NULL;
 }
 
+struct count {
+	uint32_t n;
+};
+
+#define COUNT_MAX 10000u
+
+static int count_entry(void *arg, const char *name, size_t len, const struct vd_fs_attr *attr,
+		       uint64_t next)
+{
+	struct count *c = arg;
+
+	(void)name;
+	(void)len;
+	(void)attr;
+	(void)next;
+	return ++c->n >= COUNT_MAX;
+}
+
+static uint32_t entries_in_root(struct vd_fs *fs)
+{
+	struct count c = { 0 };
+
+	/* Of what is damaged no more is there. */
+	(void)vd_fs_readdir(fs, fs->root, 0, count_entry, &c);
+	return c.n;
+}
+
+/*
+ * A disc with both has one set of files, as a rule, and UDF describes it better than Joliet and plain names do: longer names, sizes,
+ * all characters. Rock Ridge has in addition what programs that write such bridges leave out of UDF: links, owners, modes. Some discs
+ * have only a note in their ISO 9660 part, that they want a UDF reader.
+ */
+static int open_bridge(struct vd_disc *disc, const struct vd_fs_options *o, struct vd_fs **out,
+		       struct vd_error *err)
+{
+	struct vd_fs *udf, *iso;
+	int r = vd_udf_open(disc, o, &udf, err);
+
+	if (r == -ENOENT)
+		return vd_iso_open(disc, o, out, err);
+	if (r)
+		return vd_error_prefix(err, r, "the disc has UDF and ISO 9660 (-o iso9660)");
+	if (vd_iso_open(disc, o, &iso, NULL)) {
+		*out = udf;
+		return 0;
+	}
+	if (!strcmp(iso->view, "rock ridge") && entries_in_root(iso) >= entries_in_root(udf)) {
+		vd_fs_close(udf);
+		*out = iso;
+	} else {
+		vd_fs_close(iso);
+		*out = udf;
+	}
+	return 0;
+}
+
+/* Does it speak of ISO 9660 only? */
+static bool asks_for_iso(const struct vd_fs_options *o)
+{
+	return o->iso9660 || o->norock || o->nojoliet || o->map_off || o->check || o->hide ||
+	       o->showassoc;
+}
+
+static bool asks_for_udf(const struct vd_fs_options *o)
+{
+	return !o->iso9660 && (o->unhide || o->streams);
+}
+
 int vd_fs_open(struct vd_disc *disc, const struct vd_fs_options *o, struct vd_fs **out,
 	       struct vd_error *err)
 {
 	static const struct vd_fs_options defaults;
+	const bool iso = vd_iso_probe(disc), udf = vd_udf_probe(disc);
 	const char *other;
 
-	if (vd_iso_probe(disc))
-		return vd_iso_open(disc, o ? o : &defaults, out, err);
+	if (!o)
+		o = &defaults;
+	if (o->udf && o->iso9660)
+		return vd_error_set(err, -EINVAL, "udf and iso9660 exclude each other");
+	if (o->udf || (udf && (!iso || asks_for_udf(o))))
+		return vd_udf_open(disc, o, out, err);
+	if (o->iso9660 || (iso && (!udf || asks_for_iso(o))))
+		return vd_iso_open(disc, o, out, err);
+	if (iso)
+		return open_bridge(disc, o, out, err);
+	if (vd_udf_promised(disc))
+		return vd_error_set(err, -EUCLEAN,
+				    "it says that it has UDF, but no UDF anchor is to be found");
 	other = other_file_system(disc);
 	if (other)
 		return vd_error_set(
 			err, -EMEDIUMTYPE,
-			"it has no ISO 9660 file system; it has %s, which is not supported", other);
+			"it has neither UDF nor ISO 9660; it has %s, which is not supported",
+			other);
 	return vd_error_set(err, -EMEDIUMTYPE, "it has no file system that is known");
 }
 

@@ -77,7 +77,7 @@ struct vd_fs {
 	struct vd_disc *disc; /* borrowed; outlives the file system */
 	uint64_t root;
 	char volume[256]; /* the volume's name in UTF-8, trimmed; "" when it has none */
-	/* Which of the disc's trees is shown: "rock ridge", "joliet", "iso9660". */
+	/* Which of the disc's trees is shown: "rock ridge", "joliet", "iso9660", "udf". */
 	const char *view;
 	int session, nsessions; /* the one shown, and how many there are */
 };
@@ -88,6 +88,9 @@ struct vd_fs_options {
 	bool map_off;	      /* plain ISO names as they stand: FILE.TXT;1 (map=off) */
 	int check;	      /* 0 as the kernel's default, 'r'elaxed: any case, 's'trict */
 	bool hide, showassoc; /* leave out hidden files; show associated ones */
+	bool udf, iso9660;    /* that tree of a disc with both, and no other */
+	bool unhide;	      /* UDF: show hidden files */
+	bool streams;	      /* UDF: show named streams, as FILE:STREAM */
 	int session;	      /* 1.., or 0 for the last */
 	bool has_uid, has_gid, has_mode, has_dmode;
 	uint32_t uid, gid, mode, dmode; /* override what the disc says */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Other people's readers of ISO 9660, each giving the tree it sees. Uses check.h: to be called from tests only; a
+ * Other people's readers of discs, each giving the tree it sees. Uses check.h: to be called from tests only; a
  * reader that is there and fails is a failed check.
  */
 #ifndef VD_TESTS_ORACLE_H
@@ -31,10 +31,12 @@ bool oracle_xorriso(const char *work, const char *iso, const struct oracle_view 
 bool oracle_bsdtar(const char *work, const char *iso, const struct oracle_view *view,
 		   const char *fails, struct tree *out);
 
-/* The kernel's isofs. One boot of User Mode Linux reads all that is asked. */
+/* The kernel's own file systems. One boot of User Mode Linux reads all that is asked, in this order. */
 struct oracle_job {
-	const char *iso; /* the image's path, on the file system of @work */
+	const char *iso;  /* the image's path, on the file system of @work */
+	const char *type; /* "udf"; NULL: iso9660, with the options of `view` */
 	struct oracle_view view;
+	const char *fill; /* not read, but written to: see oracle_uml_fill.h; or NULL */
 	struct tree tree;
 	char error[32]; /* "EINVAL" when the kernel would not mount it; "" otherwise */
 };

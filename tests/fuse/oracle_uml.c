@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
  * Boots Debian's User Mode Linux, a kernel that runs as a process and needs no privileges, on a root directory made
- * here: oracle_uml_init.c as /init, the modules that isofs needs, hard links to the images.
+ * here: oracle_uml_init.c as /init, the modules that its file systems need, hard links to the images.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -19,10 +19,9 @@
 
 /* In the order in which they are loaded. */
 static const char *const modules[] = {
-	"kernel/drivers/cdrom/cdrom.ko",
-	"kernel/fs/isofs/isofs.ko",
-	"kernel/drivers/block/loop.ko",
-	"kernel/fs/nls/nls_utf8.ko",
+	"kernel/drivers/cdrom/cdrom.ko", "kernel/fs/isofs/isofs.ko",
+	"kernel/lib/crc-itu-t.ko",	 "kernel/fs/udf/udf.ko",
+	"kernel/drivers/block/loop.ko",	 "kernel/fs/nls/nls_utf8.ko",
 };
 
 const char *oracle_uml_missing(void)
@@ -91,7 +90,9 @@ static bool put_jobs(const char *root, const struct oracle_job *jobs, size_t n)
 
 		if (link(jobs[i].iso, to) < 0 && errno != EEXIST)
 			return CHECK_FAIL("%s: %s", to, strerror(errno));
-		fprintf(f, "%zu\t/images/%s\t%s\n", i, name, options(&jobs[i].view));
+		fprintf(f, "%zu\t/images/%s\t%s\t%s\t%s\n", i, name,
+			jobs[i].type ? jobs[i].type : "iso9660", jobs[i].fill ? jobs[i].fill : "-",
+			jobs[i].type ? "" : options(&jobs[i].view));
 	}
 	return fflush(f) == 0 || CHECK_FAIL("jobs: %s", strerror(errno));
 }

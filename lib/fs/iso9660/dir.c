@@ -469,17 +469,42 @@ static int entry_at_pos(struct iso_fs *iso, const struct iso_dir *dir, uint64_t 
 	return r == 1 ? 0 : r ? r : -ENOENT;
 }
 
+struct index_build {
+	struct iso_fs *iso;
+	const struct iso_dir *dir;
+};
+
+static int fill_index(void *arg, struct vd_name_index *ix)
+{
+	const struct index_build *b = arg;
+	_cleanup_(iso_cursor_done) struct iso_cursor c;
+	struct iso_entry e;
+	int r;
+
+	iso_cursor_init(&c, b->iso, b->dir, 0);
+	e.link = NULL;
+	while ((r = iso_entry_next(&c, &e, false)) == 1) {
+		r = vd_name_index_add(ix, iso_name_hash(b->iso, e.name, e.name_len),
+				      (uint32_t)(e.pos - b->dir->start));
+		if (r)
+			return r;
+	}
+	return r;
+}
+
 static int find_indexed(struct iso_fs *iso, const struct iso_dir *dir, const char *name, size_t len,
 			struct iso_entry *e)
 {
-	struct iso_index *ix;
+	struct vd_name_index *ix;
+	struct index_build b = { .iso = iso, .dir = dir };
 	uint32_t slot = 0, pos, other = UINT32_MAX;
-	int damage, r = iso_index_get(iso, dir, &ix, &damage);
+	int damage, r = vd_name_index_get(iso->indexes, dir->start >> iso->shift, fill_index, &b,
+					  &ix, &damage);
 
 	if (r)
 		return r;
 	r = -ENOENT;
-	while (iso_index_find(ix, iso_name_hash(iso, name, len), &slot, &pos)) {
+	while (vd_name_index_find(ix, iso_name_hash(iso, name, len), &slot, &pos)) {
 		int match;
 
 		r = entry_at_pos(iso, dir, pos, e);
@@ -496,7 +521,7 @@ static int find_indexed(struct iso_fs *iso, const struct iso_dir *dir, const cha
 		r = entry_at_pos(iso, dir, other, e);
 	else if (r == -ENOENT && damage)
 		r = damage;
-	iso_index_put(iso, ix);
+	vd_name_index_put(iso->indexes, ix);
 	return r;
 }
 

@@ -10,7 +10,7 @@
  * and every call parses what it needs from there. What is kept is bounded, and each part has its own lock:
  *
  *     tree.c     which blocks belong to which directory, and the one place where each directory stands
- *     index.c    name hashes of the directories looked into last
+ *     indexes    name hashes of the directories looked into last (fs/name_index.h)
  *     zisofs.c   the blocks decompressed last
  *
  * tree.c is what makes a walk end. A directory is entered in it when its record is first met, and claims the
@@ -24,6 +24,8 @@
 #include <pthread.h>
 
 #include "fs/iso9660/iso9660.h"
+#include "fs/name_index.h"
+#include "fs/text.h"
 #include "util/endian.h"
 
 #define ISO_SECTOR 2048u /* the logical sector: records do not cross it (ECMA-119 6.8.1.1) */
@@ -46,7 +48,6 @@
 enum iso_view { ISO_PLAIN, ISO_ROCK, ISO_JOLIET };
 
 struct iso_tree;
-struct iso_indexes;
 struct iso_zcache;
 
 struct iso_fs {
@@ -64,7 +65,7 @@ struct iso_fs {
 	uint32_t root_skip; /* bytes before the SUSP fields of the root's "." */
 	uint32_t susp_skip; /* and of all other records */
 	struct iso_tree *tree;
-	struct iso_indexes *indexes;
+	struct vd_name_indexes *indexes;
 	struct iso_zcache *zcache;
 };
 
@@ -132,10 +133,6 @@ struct iso_cursor {
 /* names.c: text and times. All lengths in bytes; output is not terminated; @out holds VD_FS_NAME_MAX. */
 size_t iso_name_plain(const uint8_t *name, size_t len, bool raw, char *out);
 size_t iso_name_joliet(const uint8_t *name, size_t len, char *out);
-/* UTF-16BE to UTF-8, up to a NUL. Unpaired surrogates become U+FFFD. */
-size_t iso_utf16(const uint8_t *in, size_t len, char *out, size_t size);
-/* Can Linux show it: not "", ".", "..", without '/' and NUL? */
-bool iso_name_valid(const char *name, size_t len);
 /* A text field of a volume descriptor, trimmed, as UTF-8 with a final NUL. */
 void iso_text(const uint8_t *in, size_t len, bool utf16, char *out, size_t size);
 /* ECMA-119 9.1.5 and 8.4.26.1: seconds since 1970, 0 when absent or no date. */
@@ -227,20 +224,6 @@ int iso_dir_getattr(struct iso_fs *iso, uint64_t start, struct vd_fs_attr *attr)
 int iso_dir_lookup(struct iso_fs *iso, uint64_t dir, const char *name, size_t len,
 		   struct vd_fs_attr *attr);
 int iso_dir_readdir(struct iso_fs *iso, uint64_t dir, uint64_t pos, vd_fs_filldir fill, void *arg);
-
-/* index.c */
-struct iso_index;
-int iso_indexes_new(struct iso_indexes **out);
-void iso_indexes_free(struct iso_indexes *x);
-/*
- * The index of a directory, built if need be; put it back. -EFBIG when the directory is too large to have one.
- * Else a directory that is damaged has an index of what comes before, and the damage in *damage.
- */
-int iso_index_get(struct iso_fs *iso, const struct iso_dir *dir, struct iso_index **out,
-		  int *damage);
-void iso_index_put(struct iso_fs *iso, struct iso_index *ix);
-/* The positions of names with this hash, in the order of the disc; *slot is 0 at first. False: no more. */
-bool iso_index_find(const struct iso_index *ix, uint32_t hash, uint32_t *slot, uint32_t *pos);
 
 /* file.c */
 int iso_file_map(struct iso_fs *iso, uint64_t ino, uint64_t off, struct vd_fs_extent *out);

@@ -14,7 +14,7 @@ static void iso_close(struct vd_fs *fs)
 	struct iso_fs *iso = iso_fs_of(fs);
 
 	iso_tree_free(iso->tree);
-	iso_indexes_free(iso->indexes);
+	vd_name_indexes_free(iso->indexes);
 	iso_zcache_free(iso->zcache);
 	free(iso);
 }
@@ -184,7 +184,7 @@ static int open_session(struct iso_fs *iso, uint32_t lba, struct vd_error *err)
 	iso->relaxed = iso->o.check ? iso->o.check == 'r' : iso->view == ISO_JOLIET;
 	r = iso_tree_new(iso, &iso->tree);
 	if (!r)
-		r = iso_indexes_new(&iso->indexes);
+		r = vd_name_indexes_new(&iso->indexes);
 	if (!r)
 		r = iso_zcache_new(&iso->zcache);
 	if (r)

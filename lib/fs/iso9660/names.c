@@ -4,54 +4,6 @@
 
 #include <string.h>
 
-static size_t put_utf8(uint32_t c, char *out)
-{
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
-}
-
-size_t iso_utf16(const uint8_t *in, size_t len, char *out, size_t size)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i + 1 < len && n + 4 <= size; i += 2) {
-		uint32_t c = vd_get_be16(in + i);
-
-		if (!c)
-			break;
-		if (c >= 0xd800 && c < 0xe000) {
-			uint32_t low = i + 3 < len ? vd_get_be16(in + i + 2) : 0;
-
-			if (c < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
-				c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-				i += 2;
-			} else {
-				c = 0xfffd;
-			}
-		}
-		n += put_utf8(c, out + n);
-	}
-	return n;
-}
-
 size_t iso_name_plain(const uint8_t *name, size_t len, bool raw, char *out)
 {
 	size_t n;
@@ -78,7 +30,7 @@ size_t iso_name_plain(const uint8_t *name, size_t len, bool raw, char *out)
 
 size_t iso_name_joliet(const uint8_t *name, size_t len, char *out)
 {
-	size_t n = iso_utf16(name, len, out, VD_FS_NAME_MAX);
+	size_t n = vd_utf16_text(name, len, out, VD_FS_NAME_MAX);
 
 	for (size_t i = 0; i < n; i++)
 		if (out[i] == '/')
@@ -88,13 +40,6 @@ size_t iso_name_joliet(const uint8_t *name, size_t len, char *out)
 	while (n >= 2 && out[n - 1] == '.')
 		n--;
 	return n;
-}
-
-bool iso_name_valid(const char *name, size_t len)
-{
-	if (!len || (len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.'))
-		return false;
-	return !memchr(name, '/', len) && !memchr(name, '\0', len);
 }
 
 /* Bytes of the UTF-8 sequence at @p, 0 when there is none: overlong forms and surrogates are none. */
@@ -123,14 +68,14 @@ void iso_text(const uint8_t *in, size_t len, bool utf16, char *out, size_t size)
 	size_t n = 0, start = 0;
 
 	if (utf16) {
-		n = iso_utf16(in, len, out, size - 1);
+		n = vd_utf16_text(in, len, out, size - 1);
 	} else {
 		for (size_t i = 0; i < len && in[i] && n + 4 < size;) {
 			size_t seq = utf8_len(in + i, len - i);
 
 			/* What is not UTF-8 is taken for Latin-1. */
 			if (!seq) {
-				n += put_utf8(in[i++], out + n);
+				n += vd_utf8_put(in[i++], out + n);
 				continue;
 			}
 			memcpy(out + n, in + i, seq);
@@ -149,19 +94,6 @@ void iso_text(const uint8_t *in, size_t len, bool utf16, char *out, size_t size)
 	out[n - start] = '\0';
 }
 
-/* Days from 1970-01-01 in the Gregorian calendar. */
-static int64_t days(int64_t y, unsigned int m, unsigned int d)
-{
-	int64_t era;
-	unsigned int yoe, doy;
-
-	y -= m <= 2;
-	era = (y >= 0 ? y : y - 399) / 400;
-	yoe = (unsigned int)(y - era * 400);
-	doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
-	return era * 146097 + (int64_t)(yoe * 365 + yoe / 4 - yoe / 100 + doy) - 719468;
-}
-
 /* @zone: quarters of an hour east of Greenwich; one outside the standard's range counts as 0. */
 static time_t make_time(int year, unsigned int month, unsigned int day, unsigned int hour,
 			unsigned int minute, unsigned int second, int zone)
@@ -173,7 +105,7 @@ static time_t make_time(int year, unsigned int month, unsigned int day, unsigned
 		return 0;
 	if (zone < -52 || zone > 52)
 		zone = 0;
-	t = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+	t = vd_days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
 	return (time_t)(t - zone * 15 * 60);
 }
 

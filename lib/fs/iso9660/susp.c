@@ -511,7 +511,7 @@ static void set_iso_name(const struct iso_fs *iso, const struct iso_record *r, s
 			if (e->name[i] == '/' || !e->name[i])
 				e->name[i] = '_';
 	}
-	if (!iso_name_valid(e->name, e->name_len))
+	if (!vd_name_valid(e->name, e->name_len))
 		e->name_len = make_up_name(e, e->name);
 }
 
@@ -589,7 +589,7 @@ int iso_entry_parse(struct iso_cursor *c, const struct iso_record *r, uint32_t s
 			if (e->name[i] == '/' || !e->name[i])
 				e->name[i] = '_';
 	}
-	if (!k.has_name || k.name_more || !iso_name_valid(e->name, e->name_len))
+	if (!k.has_name || k.name_more || !vd_name_valid(e->name, e->name_len))
 		set_iso_name(iso, r, e);
 
 	if (iso->o.has_uid)

@@ -47,7 +47,7 @@ _vdrive() {
 	case $verb,$prev in
 	mount,-o | mount,--options | info,-o | info,--options)
 		compopt -o nospace
-		_vdrive_words "norock nojoliet map=off check=relaxed session= uid= gid= mode= dmode= allow_other noexec" "$cur"
+		_vdrive_words "udf iso9660 norock nojoliet streams unhide map=off check=relaxed session= uid= gid= mode= dmode= allow_other noexec" "$cur"
 		return
 		;;
 	list,-o | list,--output)

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/*
- * Indexes of the directories looked into last: a hash of each name and where its entry begins. Names are not kept;
- * the caller compares with the record. The least recently used ones go when all together exceed the bound.
- */
-#include "fs/iso9660/internal.h"
+#include "fs/name_index.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "util/cleanup.h"
 
 #define INDEX_TOTAL_MAX (16u << 20) /* bytes */
-/* A directory's smallest entry takes 34 bytes: one with more than this has no index. */
+/* A directory with more than this has no index. */
 #define INDEX_ENTRIES_MAX (INDEX_TOTAL_MAX / sizeof(struct entry) / 4)
 
 struct entry {
@@ -19,12 +16,12 @@ struct entry {
 };
 
 #define BUCKETS 4096u
-#define EMPTY UINT32_MAX /* no position: directories are smaller */
+#define EMPTY UINT32_MAX /* no position */
 
-struct iso_index {
-	struct iso_index *next, *prev; /* in the order of use */
-	struct iso_index *chain;       /* of its bucket */
-	uint64_t start;
+struct vd_name_index {
+	struct vd_name_index *next, *prev; /* in the order of use */
+	struct vd_name_index *chain;	   /* of its bucket */
+	uint64_t dir;
 	int damage;
 	unsigned int users;
 	bool listed;
@@ -33,16 +30,16 @@ struct iso_index {
 	struct entry *entries;
 };
 
-struct iso_indexes {
+struct vd_name_indexes {
 	pthread_mutex_t lock;
-	struct iso_index lru; /* head of a ring: the first is the one used last */
+	struct vd_name_index lru; /* head of a ring: the first is the one used last */
 	size_t bytes;
-	struct iso_index *buckets[BUCKETS]; /* by the directory's sector */
+	struct vd_name_index *buckets[BUCKETS];
 };
 
-int iso_indexes_new(struct iso_indexes **out)
+int vd_name_indexes_new(struct vd_name_indexes **out)
 {
-	struct iso_indexes *x = calloc(1, sizeof(*x));
+	struct vd_name_indexes *x = calloc(1, sizeof(*x));
 
 	if (!x)
 		return -ENOMEM;
@@ -55,29 +52,29 @@ int iso_indexes_new(struct iso_indexes **out)
 	return 0;
 }
 
-static size_t index_bytes(const struct iso_index *ix)
+static size_t index_bytes(const struct vd_name_index *ix)
 {
 	return sizeof(*ix) + ((size_t)ix->mask + 1) * sizeof(*ix->entries);
 }
 
-static void index_free(struct iso_index *ix)
+static void index_free(struct vd_name_index *ix)
 {
 	if (ix)
 		free(ix->entries);
 	free(ix);
 }
 
-static void index_cleanup(struct iso_index **ix)
+static void index_cleanup(struct vd_name_index **ix)
 {
 	index_free(*ix);
 }
 
-void iso_indexes_free(struct iso_indexes *x)
+void vd_name_indexes_free(struct vd_name_indexes *x)
 {
 	if (!x)
 		return;
 	while (x->lru.next != &x->lru) {
-		struct iso_index *ix = x->lru.next;
+		struct vd_name_index *ix = x->lru.next;
 
 		x->lru.next = ix->next;
 		index_free(ix);
@@ -86,7 +83,7 @@ void iso_indexes_free(struct iso_indexes *x)
 	free(x);
 }
 
-static void insert(struct iso_index *ix, uint32_t hash, uint32_t pos)
+static void insert(struct vd_name_index *ix, uint32_t hash, uint32_t pos)
 {
 	uint32_t i = hash & ix->mask;
 
@@ -95,7 +92,7 @@ static void insert(struct iso_index *ix, uint32_t hash, uint32_t pos)
 	ix->entries[i] = (struct entry){ .hash = hash, .pos = pos };
 }
 
-static int resize(struct iso_index *ix, uint32_t slots)
+static int resize(struct vd_name_index *ix, uint32_t slots)
 {
 	struct entry *old = ix->entries;
 	uint32_t nold = old ? ix->mask + 1 : 0, first = 0;
@@ -124,45 +121,45 @@ static int resize(struct iso_index *ix, uint32_t slots)
 	return 0;
 }
 
-static int build(struct iso_fs *iso, const struct iso_dir *dir, struct iso_index **out)
+int vd_name_index_add(struct vd_name_index *ix, uint32_t hash, uint32_t pos)
 {
-	_cleanup_(iso_cursor_done) struct iso_cursor c;
-	_cleanup_(index_cleanup) struct iso_index *ix = calloc(1, sizeof(*ix));
-	struct iso_entry e;
+	if (ix->used >= INDEX_ENTRIES_MAX)
+		return -EFBIG;
+	if (ix->used * 4 >= (ix->mask + 1) * 3) {
+		int r = resize(ix, (ix->mask + 1) * 2);
+
+		if (r)
+			return r;
+	}
+	insert(ix, hash, pos);
+	ix->used++;
+	return 0;
+}
+
+static int build(uint64_t dir, vd_name_index_fill fill, void *arg, struct vd_name_index **out)
+{
+	_cleanup_(index_cleanup) struct vd_name_index *ix = calloc(1, sizeof(*ix));
 	int r;
 
-	iso_cursor_init(&c, iso, dir, 0);
 	if (!ix)
 		return -ENOMEM;
-	ix->start = dir->start;
+	ix->dir = dir;
 	r = resize(ix, 32);
-	if (r)
-		return r;
-	e.link = NULL;
-	while ((r = iso_entry_next(&c, &e, false)) == 1) {
-		if (ix->used >= INDEX_ENTRIES_MAX)
-			return -EFBIG;
-		if (ix->used * 4 >= (ix->mask + 1) * 3) {
-			r = resize(ix, (ix->mask + 1) * 2);
-			if (r)
-				return r;
-		}
-		insert(ix, iso_name_hash(iso, e.name, e.name_len), (uint32_t)(e.pos - dir->start));
-		ix->used++;
-	}
-	if (r == -ENOMEM)
+	if (!r)
+		r = fill(arg, ix);
+	if (r == -ENOMEM || r == -EFBIG)
 		return r;
 	ix->damage = r;
 	*out = VD_TAKE_PTR(ix);
 	return 0;
 }
 
-static struct iso_index **bucket(struct iso_indexes *x, uint64_t start)
+static struct vd_name_index **bucket(struct vd_name_indexes *x, uint64_t dir)
 {
-	return &x->buckets[start / ISO_SECTOR % BUCKETS];
+	return &x->buckets[dir % BUCKETS];
 }
 
-static void link_first(struct iso_indexes *x, struct iso_index *ix)
+static void link_first(struct vd_name_indexes *x, struct vd_name_index *ix)
 {
 	ix->next = x->lru.next;
 	ix->prev = &x->lru;
@@ -170,7 +167,7 @@ static void link_first(struct iso_indexes *x, struct iso_index *ix)
 	x->lru.next = ix;
 }
 
-static void unlink_index(struct iso_index *ix)
+static void unlink_index(struct vd_name_index *ix)
 {
 	ix->prev->next = ix->next;
 	ix->next->prev = ix->prev;
@@ -178,9 +175,9 @@ static void unlink_index(struct iso_index *ix)
 
 /* The following are called under the lock. */
 
-static void add(struct iso_indexes *x, struct iso_index *ix)
+static void add(struct vd_name_indexes *x, struct vd_name_index *ix)
 {
-	struct iso_index **b = bucket(x, ix->start);
+	struct vd_name_index **b = bucket(x, ix->dir);
 
 	ix->chain = *b;
 	*b = ix;
@@ -189,9 +186,9 @@ static void add(struct iso_indexes *x, struct iso_index *ix)
 	x->bytes += index_bytes(ix);
 }
 
-static void drop(struct iso_indexes *x, struct iso_index *ix)
+static void drop(struct vd_name_indexes *x, struct vd_name_index *ix)
 {
-	struct iso_index **p = bucket(x, ix->start);
+	struct vd_name_index **p = bucket(x, ix->dir);
 
 	while (*p != ix)
 		p = &(*p)->chain;
@@ -203,11 +200,11 @@ static void drop(struct iso_indexes *x, struct iso_index *ix)
 		index_free(ix);
 }
 
-static struct iso_index *find(struct iso_indexes *x, uint64_t start)
+static struct vd_name_index *find(struct vd_name_indexes *x, uint64_t dir)
 {
-	struct iso_index *ix = *bucket(x, start);
+	struct vd_name_index *ix = *bucket(x, dir);
 
-	while (ix && ix->start != start)
+	while (ix && ix->dir != dir)
 		ix = ix->chain;
 	if (ix) {
 		unlink_index(ix);
@@ -217,22 +214,21 @@ static struct iso_index *find(struct iso_indexes *x, uint64_t start)
 	return ix;
 }
 
-int iso_index_get(struct iso_fs *iso, const struct iso_dir *dir, struct iso_index **out,
-		  int *damage)
+int vd_name_index_get(struct vd_name_indexes *x, uint64_t dir, vd_name_index_fill fill, void *arg,
+		      struct vd_name_index **out, int *damage)
 {
-	struct iso_indexes *x = iso->indexes;
-	struct iso_index *ix, *mine = NULL;
+	struct vd_name_index *ix, *mine = NULL;
 	int r;
 
 	pthread_mutex_lock(&x->lock);
-	ix = find(x, dir->start);
+	ix = find(x, dir);
 	pthread_mutex_unlock(&x->lock);
 	if (!ix) {
-		r = build(iso, dir, &mine);
+		r = build(dir, fill, arg, &mine);
 		if (r)
 			return r;
 		pthread_mutex_lock(&x->lock);
-		ix = find(x, dir->start);
+		ix = find(x, dir);
 		if (!ix) {
 			ix = VD_TAKE_PTR(mine);
 			ix->users = 1;
@@ -248,18 +244,19 @@ int iso_index_get(struct iso_fs *iso, const struct iso_dir *dir, struct iso_inde
 	return 0;
 }
 
-void iso_index_put(struct iso_fs *iso, struct iso_index *ix)
+void vd_name_index_put(struct vd_name_indexes *x, struct vd_name_index *ix)
 {
 	bool unused;
 
-	pthread_mutex_lock(&iso->indexes->lock);
+	pthread_mutex_lock(&x->lock);
 	unused = !--ix->users && !ix->listed;
-	pthread_mutex_unlock(&iso->indexes->lock);
+	pthread_mutex_unlock(&x->lock);
 	if (unused)
 		index_free(ix);
 }
 
-bool iso_index_find(const struct iso_index *ix, uint32_t hash, uint32_t *slot, uint32_t *pos)
+bool vd_name_index_find(const struct vd_name_index *ix, uint32_t hash, uint32_t *slot,
+			uint32_t *pos)
 {
 	/* *slot counts the slots that were looked at. */
 	while (*slot <= ix->mask) {
