@@ -35,5 +35,6 @@ extern const struct vd_wrapping vd_wrapping_cso;
 extern const struct vd_wrapping vd_wrapping_zso;
 extern const struct vd_wrapping vd_wrapping_ecm;
 extern const struct vd_wrapping vd_wrapping_dmg;
+extern const struct vd_wrapping vd_wrapping_isz;
 
 #endif

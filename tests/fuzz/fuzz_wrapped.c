@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * Any file as one that has an image inside, of the wrapping FUZZ_WRAPPING, with the same bytes again as any file beside it. Either words, or
+ * Any file as one that has an image inside, of the wrapping FUZZ_WRAPPING, called FUZZ_SUFFIX, with the same bytes again as any file beside it. Either words, or
  * bytes that are the same in order and from anywhere, as far as they can be read.
  */
 #define _GNU_SOURCE
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.data = data,
 		.len = size < VD_IMAGE_HEAD ? size : VD_IMAGE_HEAD,
 		.size = size,
-		.name = "a.part01.img",
+		.name = "a.part01." FUZZ_SUFFIX,
 		.tail = data + size - tail,
 		.tail_len = tail,
 	};

@@ -194,6 +194,51 @@ static int write_dmg(const char *dir)
 	return save(dir, "dmg");
 }
 
+/* Chunks of every type; in one file, or in two: the second one has the same bytes, which go on behind its beginning. */
+static int write_isz(const char *dir, int split)
+{
+	static const uint8_t key[] = { 0xb6, 0x8c, 0xa5, 0xde };
+	const size_t table = 48 + (split ? 72u : 0);
+	uint8_t *h = add("IsZ!\x30\1"
+			 "abcd",
+			 10),
+		*p;
+
+	add(NULL, table - 10);
+	vd_put_le16(h + 10, 2048);
+	vd_put_le32(h + 12, 4);
+	vd_put_le32(h + 25, 4);
+	vd_put_le32(h + 29, 2048);
+	h[33] = 2;
+	vd_put_le32(h + 35, (uint32_t)table);
+	vd_put_le32(h + 39, split ? 48 : 0);
+	vd_put_le32(h + 43, (uint32_t)table + 8);
+	p = add(NULL, 8);
+	for (uint32_t i = 0; i < 4; i++) {
+		size_t from = seed.len;
+
+		if (i == 1)
+			add(plain, 2048);
+		else if (i == 2)
+			add_deflated(plain, 2048, 15);
+		else if (i == 3)
+			add_bzip2(plain, 2048);
+		vd_put_le16(p + 2 * (size_t)i, (uint16_t)(i << 14 | (i ? seed.len - from : 2048)));
+	}
+	if (split) {
+		vd_put_le32(h + 48, 5000);
+		vd_put_le32(h + 56, 2);
+		vd_put_le32(h + 64, (uint32_t)table + 8);
+		vd_put_le32(h + 72, 5000);
+		vd_put_le32(h + 80, 2);
+		vd_put_le32(h + 84, 2);
+		vd_put_le32(h + 88, (uint32_t)table + 8 + 2048);
+	}
+	for (size_t i = 48; i < table + 8; i++)
+		seed.data[i] ^= key[(i - (i < table ? 48 : table)) % 4];
+	return save(dir, split ? "isz2" : "isz1");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -202,7 +247,7 @@ int main(int argc, char **argv)
 		plain[i] = (uint8_t)(i * i / 300 % 7 + i / 100);
 	return write_cso(argv[1], "CISO", 1) || write_cso(argv[1], "CISO", 2) ||
 			       write_cso(argv[1], "ZISO", 1) || write_ecm(argv[1]) ||
-			       write_dmg(argv[1])
+			       write_dmg(argv[1]) || write_isz(argv[1], 0) || write_isz(argv[1], 1)
 		       ? EXIT_FAILURE
 		       : EXIT_SUCCESS;
 }

@@ -527,3 +527,129 @@ char *wrap_dmg(const char *path)
 	wrap_dmg_bytes(&o, data, len, types, 5);
 	return save(&o, path, ".dmg");
 }
+
+/* ISZ. */
+
+#define ISZ_BLOCK 65536u
+#define ISZ_POINTER 3u
+
+static void isz_hide(uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		p[i] ^= (uint8_t)(0xff ^ "IsZ!"[i % 4]);
+}
+
+static void isz_header(struct wrap_out *o, size_t len, size_t chunks, bool split, uint8_t number)
+{
+	const size_t segments = split ? 4 * 24 : 0;
+
+	wrap_put(o,
+		 "IsZ!\x30\1"
+		 "abcd",
+		 10);
+	put_le(o, 2048, 2);
+	put_le(o, len / 2048, 4);
+	put_le(o, 0, 1);
+	put_le(o, split ? 100000 : 0, 8);
+	put_le(o, chunks, 4);
+	put_le(o, ISZ_BLOCK, 4);
+	put_le(o, ISZ_POINTER, 1);
+	put_le(o, number, 1);
+	put_le(o, number > 1 ? 0 : 48 + segments, 4);
+	put_le(o, segments && number <= 1 ? 48 : 0, 4);
+	put_le(o, 48 + segments + chunks * ISZ_POINTER, 4);
+	put_le(o, 0, 1);
+}
+
+/* Chunk @i; its pointer's value. */
+static uint32_t isz_chunk(struct wrap_out *o, const uint8_t *in, size_t n, size_t i)
+{
+	static const uint32_t types[] = { 1, 0x80000005, 0x80000006 };
+	uint8_t *packed = check_alloc(ISZ_BLOCK * 2);
+	uint32_t type = (uint32_t)(i % 3) + 1;
+	size_t zeros = 0;
+
+	while (zeros < n && !in[zeros])
+		zeros++;
+	if (zeros == n)
+		return (uint32_t)n;
+	n = pack_run(types[type - 1], in, n, packed, ISZ_BLOCK * 2);
+	if (type == 3)
+		memcpy(packed, "xyz", 3);
+	wrap_put(o, packed, n);
+	return type << 22 | (uint32_t)n;
+}
+
+static char *write_isz(const char *path, bool split)
+{
+	size_t len, chunks;
+	const uint8_t *data = (const uint8_t *)check_read_file(path, &len);
+	struct wrap_out o = { 0 }, all = { 0 };
+	uint8_t *pointers;
+	uint64_t *ends;
+	char *name = NULL;
+
+	ASSERT(len % 2048 == 0);
+	chunks = (len + ISZ_BLOCK - 1) / ISZ_BLOCK;
+	pointers = check_alloc(chunks * ISZ_POINTER);
+	ends = check_alloc((chunks + 1) * sizeof(*ends));
+	for (size_t i = 0; i < chunks; i++) {
+		size_t n = len - i * ISZ_BLOCK < ISZ_BLOCK ? len - i * ISZ_BLOCK : ISZ_BLOCK;
+		uint32_t v = isz_chunk(&all, data + i * ISZ_BLOCK, n, i);
+
+		for (unsigned int k = 0; k < ISZ_POINTER; k++)
+			pointers[i * ISZ_POINTER + k] = (uint8_t)(v >> (8 * k));
+		ends[i + 1] = all.len;
+	}
+	isz_hide(pointers, chunks * ISZ_POINTER);
+	if (!split) {
+		isz_header(&o, len, chunks, false, 0);
+		wrap_put(&o, pointers, chunks * ISZ_POINTER);
+		wrap_put(&o, all.data, all.len);
+		return save(&o, path, ".isz");
+	}
+	/* A segment ends inside the last of its chunks. */
+	{
+		const size_t cuts[] = { 0, chunks / 3 + 1, chunks / 3 * 2 + 1, chunks };
+		uint8_t segments[4 * 24] = { 0 };
+		size_t left[4] = { 0 };
+
+		for (size_t i = 0; i < 3; i++) {
+			uint8_t *s = segments + i * 24;
+
+			left[i + 1] = i < 2 ? (ends[cuts[i + 1]] - ends[cuts[i + 1] - 1]) / 3 : 0;
+			vd_put_le32(s, 100000);
+			vd_put_le32(s + 8, (uint32_t)(cuts[i + 1] - cuts[i]));
+			vd_put_le32(s + 12, (uint32_t)cuts[i]);
+			vd_put_le32(s + 16,
+				    (uint32_t)(48 + (i ? left[i]
+						       : sizeof(segments) + chunks * ISZ_POINTER)));
+			vd_put_le32(s + 20, (uint32_t)left[i + 1]);
+		}
+		isz_hide(segments, sizeof(segments));
+		for (uint8_t i = 0; i < 3; i++) {
+			const uint64_t from = ends[cuts[i]] - left[i];
+
+			o.len = 0;
+			isz_header(&o, len, chunks, true, (uint8_t)(i + 1));
+			wrap_put(&o, segments, i ? 0 : sizeof(segments));
+			wrap_put(&o, pointers, i ? 0 : chunks * ISZ_POINTER);
+			wrap_put(&o, all.data + from, ends[cuts[i + 1]] - left[i + 1] - from);
+			if (i)
+				save(&o, path, check_printf(".i%02u", i));
+			else
+				name = save(&o, path, ".isz");
+		}
+	}
+	return name;
+}
+
+char *wrap_isz(const char *path)
+{
+	return write_isz(path, false);
+}
+
+char *wrap_isz_split(const char *path)
+{
+	return write_isz(path, true);
+}

@@ -37,5 +37,8 @@ char *wrap_ecm(const char *path);
 char *wrap_dmg(const char *path);
 void wrap_dmg_bytes(struct wrap_out *o, const uint8_t *data, size_t len, const uint32_t *types,
 		    size_t ntypes);
+/* Chunks of 65536, of every type in turn. The second one is cut into three files, inside chunks: NAME.isz, NAME.i01 and NAME.i02. */
+char *wrap_isz(const char *path);
+char *wrap_isz_split(const char *path);
 
 #endif
