@@ -8,10 +8,14 @@
 #include "drivehelp.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/cdrom.h>
+#include <scsi/sg.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,7 +55,7 @@ static int act_in_child(const char *what, bool caged)
 			for (;;)
 				pause();
 		}
-		r = caged ? vd_cage_enter(VD_CAGE_READER, &err) : 0;
+		r = caged ? vd_cage_enter(VD_CAGE_READER, -1, &err) : 0;
 		if (r)
 			r = -ENOSYS; /* no act gives this: it fails the test */
 		else
@@ -85,6 +89,47 @@ static void test_acts_in_and_out_of_cage(void)
 	}
 }
 DRIVE_AS_USER(test_acts_in_and_out_of_cage)
+
+/* Bit n: the nth of these is refused by the cage. What the kernel says of them on such descriptors is another matter. */
+static int refused_ioctls(bool with_drive)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), other = dup(null), status;
+	pid_t pid;
+
+	ASSERT(null >= 0 && other >= 0);
+	fflush(NULL);
+	pid = fork();
+	ASSERT(pid >= 0);
+	if (!pid) {
+		const struct {
+			int fd;
+			unsigned long what;
+		} calls[] = { { null, CDROM_SEND_PACKET },
+			      { other, CDROM_SEND_PACKET },
+			      { null, CDROMEJECT },
+			      { null, SG_IO } };
+		int bits = 0;
+
+		if (vd_cage_enter(VD_CAGE_READER, with_drive ? null : -1, NULL))
+			_exit(255);
+		for (size_t i = 0; i < VD_ARRAY_SIZE(calls); i++)
+			if (ioctl(calls[i].fd, calls[i].what, 0) < 0 && errno == EPERM)
+				bits |= 1 << i;
+		_exit(bits);
+	}
+	close(null);
+	close(other);
+	ASSERT(waitpid(pid, &status, 0) == pid);
+	ASSERT(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* One ioctl, on one descriptor. */
+static void test_drive_in_cage(void)
+{
+	CHECK_INT(refused_ioctls(false), 0xf);
+	CHECK_INT(refused_ioctls(true), 0xe);
+}
 
 /* The drives that are looked at. */
 
@@ -288,6 +333,7 @@ static void test_no_writable_code(void)
 
 static const struct check_test tests[] = {
 	BOTH(acts_in_and_out_of_cage),
+	{ "drive_in_cage", test_drive_in_cage },
 	BOTH(reader_of_disk),
 	BOTH(reader_of_disc),
 	BOTH(status),

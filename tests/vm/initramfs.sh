@@ -52,6 +52,7 @@ while IFS=$'\t' read -r -a line; do
 	tool) wanted+=("$(command -v "${line[1]}")") || die "there is no ${line[1]}" ;;
 	module) modules+=("${line[1]}") ;;
 	loadable) loadable+=("${line[1]}") ;;
+	drives) modules+=(ata_piix virtio_pci virtio_scsi sr_mod) ;;
 	'' | '#'*) ;;
 	*) die "$manifest: what is '${line[0]}'?" ;;
 	esac

@@ -22,7 +22,7 @@ series=${1:?usage: kernel.sh SERIES}
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${VDRIVE_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/vdrive}
 home=$cache/kernel-$series
-modules=(arch block crypto fs lib mm drivers/block drivers/cdrom drivers/char drivers/dax drivers/md drivers/scsi
+modules=(arch block crypto fs lib mm drivers/ata drivers/block drivers/cdrom drivers/char drivers/dax drivers/md drivers/scsi
 	drivers/target drivers/uio drivers/virtio)
 number=${series%-*} flavour=
 [[ $series != *-* ]] || flavour=${series#*-}
@@ -56,10 +56,11 @@ newest() {
 		sort -k2,2V -k1,1r | tail -n 1 | tee "$kept"
 }
 
-# What it is built with is a part of the name of one that is built here.
+# What it is built with is a part of the name of one that is built here; of another one, what is taken from it.
 directory_of() {
-	local suffix=
+	local suffix
 
+	suffix=_$(sha256sum <<<"${modules[*]}" | cut -c 1-12)
 	[[ -z $flavour ]] || suffix=_$(cat "$here/config/$flavour.config" "$here/kernel_build.sh" | sha256sum | cut -c 1-12)
 	echo "$home/${1/ /_}$suffix"
 }

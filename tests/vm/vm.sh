@@ -21,6 +21,11 @@
 #   tool NAME                          one from PATH, beyond the usual ones
 #   module NAME                        is loaded beforehand, beyond fuse and loop
 #   loadable NAME                      a module that modprobe finds
+#   drives                             the guest has optical drives, which their revisions tell apart:
+#                                        full    a disc, and READ CD for it (ATAPI)
+#                                        user    the same disc, without READ CD
+#                                        bad     the same disc, of which sector 1000 cannot be read
+#                                        none    no disc
 #
 # In OUT: results (what guest.sh reports), console (the kernel's log), dir (the lines of each), log of QEMU.
 # VDRIVE_VM_START is how many seconds a guest has to start (180), VDRIVE_VM_GRACE what it has for each program beyond the
@@ -141,8 +146,27 @@ module() {
 	sum 1 0
 }
 
+# The options of QEMU for optical drives, one word a line; makes their disc in OUT.
+optical_drives() {
+	local iso=$1/disc.iso tree=$1/disc
+
+	mkdir "$tree"
+	echo "a file on the disc" >"$tree/hello.txt"
+	head -c 3000000 /dev/urandom >"$tree/random.dat"
+	genisoimage -quiet -R -V VDRIVE_CD -o "$iso" "$tree" || return
+	rm -r "$tree"
+	printf '%s\n' -device virtio-scsi-pci,id=scsi \
+		-drive "if=none,id=full,format=raw,readonly=on,file=$iso" \
+		-device ide-cd,bus=ide.0,unit=0,drive=full,ver=full \
+		-drive "if=none,id=user,format=raw,readonly=on,file=$iso" \
+		-device scsi-cd,bus=scsi.0,drive=user,ver=user \
+		-drive "if=none,id=bad,readonly=on,driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$iso,file.inject-error.0.event=none,file.inject-error.0.iotype=read,file.inject-error.0.sector=4000" \
+		-device ide-cd,bus=ide.1,unit=0,drive=bad,ver=bad \
+		-device ide-cd,bus=ide.1,unit=1,ver=none
+}
+
 boot() {
-	local series=$1 manifest=$2 out=$3 extra=${4:-} dir release status=0
+	local series=$1 manifest=$2 out=$3 extra=${4:-} dir release status=0 drives=()
 
 	rm -rf "$out"
 	mkdir -p "$out"
@@ -154,6 +178,10 @@ boot() {
 	cp "$dir/vmlinuz" "$out/vmlinuz"
 	"$here/initramfs.sh" "$manifest" "$dir" "$out/initramfs" "$extra" || { echo "FAIL boot"; sum 0 1; }
 	exec 9<&-
+	if grep -qx drives "$manifest"; then
+		mapfile -t drives < <(optical_drives "$out")
+		((${#drives[@]})) || { echo "FAIL boot"; sum 0 1; }
+	fi
 
 	trap stop_qemu EXIT
 	trap 'exit 143' TERM INT HUP
@@ -164,13 +192,13 @@ boot() {
 		-kernel "$out/vmlinuz" -initrd "$out/initramfs" \
 		-append "console=ttyS0 panic=-1 oops=panic mitigations=off VDRIVE_VM_SERIES=$series ${VDRIVE_SOAK:+VDRIVE_SOAK=$VDRIVE_SOAK} watchdog_thresh=40 rcupdate.rcu_cpu_stall_timeout=80 no_timer_check" \
 		-chardev "file,id=console,path=$out/console" -serial chardev:console \
-		-chardev "file,id=results,path=$out/results" -serial chardev:results \
+		-chardev "file,id=results,path=$out/results" -serial chardev:results "${drives[@]}" \
 		</dev/null >"$out/log" 2>&1 &
 	qemu=$!
 	wait_for_guest "$out" "$manifest" || status=$?
 	qemu=
 	echo "$status" >"$out/status"
-	rm -f "$out/initramfs" "$out/vmlinuz"
+	rm -f "$out/initramfs" "$out/vmlinuz" "$out/disc.iso"
 
 	if ! grep -aqFx "@boot $release" "$out/results"; then
 		echo "FAIL boot"

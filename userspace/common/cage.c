@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/cdrom.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -152,7 +153,7 @@ static const int allowed[] = {
 	SCMP_SYS(getrandom),
 };
 
-static int add_conditional(scmp_filter_ctx ctx, enum vd_cage_profile profile)
+static int add_conditional(scmp_filter_ctx ctx, enum vd_cage_profile profile, int drive_fd)
 {
 	static const int fcntls[] = {
 		F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ, F_SETPIPE_SZ
@@ -192,10 +193,15 @@ static int add_conditional(scmp_filter_ctx ctx, enum vd_cage_profile profile)
 			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 					     SCMP_A1(SCMP_CMP_EQ, TCGETS));
 	}
+	/* As user nobody no others than those that read: the kernel looks at each command. */
+	if (!r && drive_fd >= 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2,
+				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)drive_fd),
+				     SCMP_A1(SCMP_CMP_EQ, CDROM_SEND_PACKET));
 	return r;
 }
 
-static int seccomp(enum vd_cage_profile profile, struct vd_error *err)
+static int seccomp(enum vd_cage_profile profile, int drive_fd, struct vd_error *err)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r = 0;
@@ -207,14 +213,14 @@ static int seccomp(enum vd_cage_profile profile, struct vd_error *err)
 	for (size_t i = 0; !r && i < VD_ARRAY_SIZE(allowed); i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 	if (!r)
-		r = add_conditional(ctx, profile);
+		r = add_conditional(ctx, profile, drive_fd);
 	if (!r)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);
 	return r ? vd_error_errno(err, r, "the cage: seccomp") : 0;
 }
 
-int vd_cage_enter(enum vd_cage_profile profile, struct vd_error *err)
+int vd_cage_enter(enum vd_cage_profile profile, int drive_fd, struct vd_error *err)
 {
 	static const struct rlimit zero = { 0, 0 };
 	int r = profile == VD_CAGE_SWAP ? 0 : drop_root(err);
@@ -233,5 +239,5 @@ int vd_cage_enter(enum vd_cage_profile profile, struct vd_error *err)
 	caged = true;
 #endif
 	r = landlock(err);
-	return r ? r : seccomp(profile, err);
+	return r ? r : seccomp(profile, drive_fd, err);
 }

@@ -18,8 +18,9 @@ enum vd_cage_profile {
 
 /*
  * Enters the cage, for good. The process must be single-threaded. 0, or -errno with words: then nothing may be parsed.
- * A kernel without Landlock is fine; one without seccomp is not.
+ * A kernel without Landlock is fine; one without seccomp is not. @drive_fd: to this descriptor, the drive that the disc is in, MMC
+ * commands may be sent (CDROM_SEND_PACKET); -1: there is no such one.
  */
-int vd_cage_enter(enum vd_cage_profile profile, struct vd_error *err);
+int vd_cage_enter(enum vd_cage_profile profile, int drive_fd, struct vd_error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "images/physical.h"
 #include "userspace/common/cage.h"
 #include "userspace/vdrived/message.h"
 #include "userspace/vdrived/opener.h"
@@ -19,6 +20,7 @@ volatile sig_atomic_t caged_pid;
 struct caged {
 	struct vd_opener opener; /* first: ask_open() gets a pointer to it */
 	int sock, image_fd;
+	struct vd_mmc *mmc; /* the drive that the image is, or NULL */
 	unsigned int shown;
 };
 
@@ -101,9 +103,16 @@ struct vd_disc *caged_open_disc(struct caged *c, const struct opened *image,
 {
 	struct vd_error err = { "" };
 	struct vd_disc *disc = NULL;
-	int r = vd_image_open(caged_opener(c), caged_take_image(c), strrchr(image->path, '/') + 1,
-			      &disc, format, &err);
+	int r;
 
+	if (c->mmc) {
+		if (format)
+			*format = &vd_image_physical;
+		r = vd_physical_open(VD_TAKE_PTR(c->mmc), &disc, &err);
+	} else {
+		r = vd_image_open(caged_opener(c), caged_take_image(c),
+				  strrchr(image->path, '/') + 1, &disc, format, &err);
+	}
 	if (!r)
 		return disc;
 	complain_error(r, &err, image->given);
@@ -125,12 +134,15 @@ static _Noreturn void child(const struct caged_job *job, int sock)
 {
 	struct caged c = { .opener = { .open = ask_open, .open_nth = ask_open_nth }, .sock = sock };
 	struct vd_error err = { "" };
-	int status, r;
+	int status, r = 0, drive_fd = -1;
 
 	c.image_fd = VD_TAKE_FD(job->image->fd);
 	/* A signal of the terminal reaches the parent too, which may have to tidy up. */
 	drop_handlers();
-	r = vd_cage_enter(VD_CAGE_INFO, &err);
+	if (vd_physical_is_drive(c.image_fd))
+		r = vd_physical_mmc(c.image_fd, &c.mmc, &drive_fd, &err);
+	if (!r)
+		r = vd_cage_enter(VD_CAGE_INFO, drive_fd, &err);
 	if (r) {
 		complain_error(r, &err, job->image->given);
 		_exit(EX_FAILED);

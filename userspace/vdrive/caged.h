@@ -54,7 +54,7 @@ void caged_progress(struct caged *c, uint64_t done, uint64_t total);
 /* Returns when nothing of it is shown any more: to be called before the first line is printed. */
 void caged_finish_progress(struct caged *c);
 
-/* vd_image_open() of the job's image. On failure says so and returns NULL. */
+/* Opens the job's image, or the disc in it when it is a drive. On failure says so and returns NULL. */
 struct vd_disc *caged_open_disc(struct caged *c, const struct opened *image,
 				const struct vd_image_format **format);
 

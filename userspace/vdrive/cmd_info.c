@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "images/physical.h"
 #include "userspace/vdrive/caged.h"
 #include "util/size.h"
 
@@ -284,6 +285,7 @@ static void print_text(const struct report *r)
 
 static void fail(const struct report *r, int code, struct vd_error *err, int *status)
 {
+	vd_physical_error(r->disc, code, err);
 	complain_error(code, err, r->path);
 	err->text[0] = '\0';
 	*status = EX_FAILED;
@@ -316,6 +318,8 @@ static int tell(struct caged *caged, void *arg)
 	r.disc = caged_open_disc(caged, q->image, &r.format);
 	if (!r.disc)
 		return EX_FAILED;
+	if (r.format == &vd_image_physical)
+		r.size = vd_disc_size(r.disc);
 	/* Music has no file system, and nobody asked for one. */
 	code = options->session || has_data(r.disc) ? vd_fs_open(r.disc, options, &r.fs, &err) : 0;
 	if (code) {

@@ -15,6 +15,7 @@
 
 #include "disc/sector.h"
 #include "images/chd_write.h"
+#include "images/physical.h"
 #include "images/write.h"
 
 #define CHUNK_SECTORS 448u
@@ -694,6 +695,13 @@ int convert_run(struct caged *c, void *arg)
 	if (!d)
 		return EX_FAILED;
 	r = convert(c, d, q, &err);
+	if (r == -EIO) {
+		struct vd_error why = { "" };
+
+		vd_physical_error(d, r, &why);
+		if (why.text[0])
+			vd_error_set(&err, r, "%s: %s", q->image->given, why.text);
+	}
 	vd_disc_close(d);
 	if (!r)
 		return 0;

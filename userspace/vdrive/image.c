@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/cdrom.h>
 #include <linux/fs.h>
 #include <poll.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "images/image.h"
+#include "images/physical.h"
 #include "userspace/common/cage.h"
 
 static int open_folder(const char *path)
@@ -45,6 +46,47 @@ static int check_kind(int fd, uint64_t *size)
 	return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
 }
 
+/*
+ * A drive is opened a second time without O_NONBLOCK, which keeps its tray shut as long as that is open anywhere: by the daemon, as long as
+ * the disc is shown.
+ */
+static int hold_disc(int *fd, const char *path, struct vd_error *err)
+{
+	char again[32];
+	int held;
+
+	switch (ioctl(*fd, CDROM_DRIVE_STATUS, CDSL_CURRENT)) {
+	case CDS_TRAY_OPEN:
+		return vd_error_set(err, -ENOMEDIUM, "%s: the tray of the drive is open", path);
+	case CDS_NO_DISC:
+		return vd_error_set(err, -ENOMEDIUM, "%s: there is no disc in the drive", path);
+	default:
+		break;
+	}
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", *fd);
+	held = open(again, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (held < 0 && errno == ENOMEDIUM)
+		return vd_error_set(err, -ENOMEDIUM, "%s: there is no disc in the drive", path);
+	if (held < 0)
+		return vd_error_errno(err, -errno, "%s", path);
+	close(*fd);
+	*fd = held;
+	return 0;
+}
+
+/* Whoever sits before the machine may read its drives; others by their group. */
+static int no_access(const char *path, struct vd_error *err)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && S_ISBLK(st.st_mode))
+		return vd_error_set(
+			err, -EACCES,
+			"%s: Permission denied: drives are for the members of their group (see ls -l %s)",
+			path, path);
+	return vd_error_errno(err, -EACCES, "%s", path);
+}
+
 int image_open(const char *path, bool writable, struct opened *out, struct vd_error *err)
 {
 	_cleanup_close_ int fd = -1, dir_fd = -1;
@@ -59,8 +101,13 @@ int image_open(const char *path, bool writable, struct opened *out, struct vd_er
 		return vd_error_set(err, -ENOTBLK, "%s: not a file or a block device", path);
 	if (fd < 0 && errno == EISDIR)
 		return vd_error_set(err, -EISDIR, "%s: is a directory, not a file", path);
+	if (fd < 0 && errno == EACCES)
+		return no_access(path, err);
 	if (fd < 0)
 		return vd_error_errno(err, -errno, "%s", path);
+	r = vd_physical_is_drive(fd) && !writable ? hold_disc(&fd, path, err) : 0;
+	if (r)
+		return r;
 	r = check_kind(fd, &out->size);
 	if (r == -EISDIR)
 		return vd_error_set(err, r, "%s: is a directory, not a file", path);
@@ -176,7 +223,7 @@ static void identify(const struct opened *o, struct answer *a)
 		a->code = vd_error_errno(&a->words, -ENOMEM, "%s", o->given);
 		return;
 	}
-	a->code = vd_cage_enter(VD_CAGE_INFO, &a->words);
+	a->code = vd_cage_enter(VD_CAGE_INFO, -1, &a->words);
 	if (a->code)
 		return;
 	n = read_head(o->fd, data);

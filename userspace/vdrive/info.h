@@ -14,7 +14,7 @@ struct report {
 	struct vd_disc *disc;
 	struct vd_fs *fs;
 	struct vd_iso_info *iso;
-	uint64_t size; /* of the file */
+	uint64_t size; /* of the file; of a disc in a drive: 2048 bytes a sector */
 };
 
 /* Appends a line to a table. */

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "images/physical.h"
 #include "userspace/common/cage.h"
 #include "userspace/vdrived/fuse_loop.h"
 #include "userspace/vdrived/message.h"
@@ -94,7 +95,8 @@ static int open_memory(struct vd_served *s, struct vd_error *err)
 	return vd_error_set(err, -EINVAL, "no store is called '%s': lz4 or mem", s->state.store);
 }
 
-static int open_medium(struct vd_served *s, struct vd_error *err)
+/* @mmc: the drive that the medium is in, or NULL. */
+static int open_medium(struct vd_served *s, struct vd_mmc *mmc, struct vd_error *err)
 {
 	static struct vd_opener opener = { .open = ask_open, .open_nth = ask_open_nth };
 	const char *base = strrchr(s->state.image, '/');
@@ -111,14 +113,20 @@ static int open_medium(struct vd_served *s, struct vd_error *err)
 	r = parse_options(s->state.options, &s->fs_options, err);
 	if (r)
 		return r;
-	r = vd_image_open(&opener, VD_READER_IMAGE, base ? base + 1 : s->state.image, &s->disc,
-			  &s->format, err);
+	if (mmc) {
+		s->format = &vd_image_physical;
+		r = vd_physical_open(mmc, &s->disc, err);
+	} else {
+		r = vd_image_open(&opener, VD_READER_IMAGE, base ? base + 1 : s->state.image,
+				  &s->disc, &s->format, err);
+	}
 	if (r)
 		return r;
 	r = vd_views_open(&s->views, s->disc, err);
 	if (r)
 		return r;
 	r = vd_fs_open(s->disc, &s->fs_options, &s->fs, &s->fs_error);
+	vd_physical_error(s->disc, r, &s->fs_error);
 	/* What is mounted of an audio disc is its tracks. */
 	if (r && s->state.mountpoint[0] && (r != -EMEDIUMTYPE || !s->views.nwav))
 		return vd_error_set(err, r, "%s", s->fs_error.text);
@@ -154,8 +162,9 @@ int vd_reader_main(void)
 					   .sock = VD_READER_SOCK };
 	_cleanup_free_ struct vd_reader_config *config = malloc(sizeof(*config));
 	struct vd_error err = { "" };
+	struct vd_mmc *mmc = NULL;
 	struct vd_message m;
-	int r, fd;
+	int r, fd, drive_fd = -1;
 
 	if (!config || recv(VD_READER_SOCK, config, sizeof(*config), 0) != sizeof(*config))
 		return 1;
@@ -171,11 +180,14 @@ int vd_reader_main(void)
 	r = map_answered(&err);
 	if (!r && served.state.type == VD_DRIVE_SWAP)
 		r = vd_safety_lock_reader(&err);
+	if (!r && served.state.type == VD_DRIVE_OPTICAL && vd_physical_is_drive(VD_READER_IMAGE))
+		r = vd_physical_mmc(VD_READER_IMAGE, &mmc, &drive_fd, &err);
 	if (!r)
-		r = vd_cage_enter(
-			served.state.type == VD_DRIVE_SWAP ? VD_CAGE_SWAP : VD_CAGE_READER, &err);
+		r = vd_cage_enter(served.state.type == VD_DRIVE_SWAP ? VD_CAGE_SWAP
+								     : VD_CAGE_READER,
+				  drive_fd, &err);
 	if (!r)
-		r = open_medium(&served, &err);
+		r = open_medium(&served, mmc, &err);
 	if (r) {
 		tell(VD_READER_SOCK, VD_MSG_FAILED, 0, r, err.text);
 		return 1;
