@@ -178,12 +178,12 @@ static void test_bad_sector(void)
 	struct check_cmd *c;
 
 	CLI_FAILS(check_printf("vdrive convert -q %s out.iso", bad), 1,
-		  check_printf("%s: cannot read sector 1000: ", bad));
+		  check_printf("%s: cannot read sector 300: ", bad));
 	CHECK_STR(CLI_OK("ls -A"), "disc.iso\n");
 	c = cli("vdrive verify %s", bad);
 	CHECK_INT(c->status, 4);
 	CHECK_HAS(c->out, " 1 wrong\n");
-	CHECK_HAS(c->out, "    1 1000       1 unreadable\n");
+	CHECK_HAS(c->out, "    1 300       1 unreadable\n");
 }
 
 /* Whoever may read the drive may have the disc: nothing is asked of root. */

@@ -24,7 +24,7 @@
 #   drives                             the guest has optical drives, which their revisions tell apart:
 #                                        full    a disc, and READ CD for it (ATAPI)
 #                                        user    the same disc, without READ CD
-#                                        bad     the same disc, of which sector 1000 cannot be read
+#                                        bad     the same disc, of which sector 300 cannot be read
 #                                        none    no disc
 #
 # In OUT: results (what guest.sh reports), console (the kernel's log), dir (the lines of each), log of QEMU.
@@ -152,7 +152,7 @@ optical_drives() {
 
 	mkdir "$tree"
 	echo "a file on the disc" >"$tree/hello.txt"
-	head -c 3000000 /dev/urandom >"$tree/random.dat"
+	head -c 800000 /dev/urandom >"$tree/random.dat"
 	genisoimage -quiet -R -V VDRIVE_CD -o "$iso" "$tree" || return
 	rm -r "$tree"
 	printf '%s\n' -device virtio-scsi-pci,id=scsi \
@@ -160,7 +160,7 @@ optical_drives() {
 		-device ide-cd,bus=ide.0,unit=0,drive=full,ver=full \
 		-drive "if=none,id=user,format=raw,readonly=on,file=$iso" \
 		-device scsi-cd,bus=scsi.0,drive=user,ver=user \
-		-drive "if=none,id=bad,readonly=on,driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$iso,file.inject-error.0.event=none,file.inject-error.0.iotype=read,file.inject-error.0.sector=4000" \
+		-drive "if=none,id=bad,readonly=on,driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$iso,file.inject-error.0.event=none,file.inject-error.0.iotype=read,file.inject-error.0.sector=1200" \
 		-device ide-cd,bus=ide.1,unit=0,drive=bad,ver=bad \
 		-device ide-cd,bus=ide.1,unit=1,ver=none
 }
