@@ -13,8 +13,9 @@
 
 /* Of equals the first one is it: what is told by a footer comes before what may be in front of that. */
 const struct vd_image_format *const vd_image_formats[] = {
-	&vd_image_nrg, &vd_image_cdi, &vd_image_iso, &vd_image_raw, &vd_image_cue, &vd_image_toc,
-	&vd_image_ccd, &vd_image_gdi, &vd_image_mds, &vd_image_chd, NULL,
+	&vd_image_nrg, &vd_image_cdi, &vd_image_iso, &vd_image_raw, &vd_image_cue,
+	&vd_image_toc, &vd_image_ccd, &vd_image_gdi, &vd_image_mds, &vd_image_chd,
+	&vd_image_b6t, &vd_image_c2d, NULL,
 };
 
 const struct vd_wrapping *const vd_wrappings[] = {

@@ -63,6 +63,8 @@ extern const struct vd_image_format vd_image_mds;
 extern const struct vd_image_format vd_image_chd;
 extern const struct vd_image_format vd_image_cdi;
 extern const struct vd_image_format vd_image_gdi;
+extern const struct vd_image_format vd_image_b6t;
+extern const struct vd_image_format vd_image_c2d;
 
 /*
  * Opens an image of any known format. Takes @fd (also on failure). @name as in struct vd_image_head.

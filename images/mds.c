@@ -24,7 +24,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "images/joined.h"
 #include "images/single_track.h"
@@ -99,18 +98,6 @@ static const uint8_t *bytes_at(struct mds *m, const char *what, uint64_t at, siz
 
 /* Files. */
 
-/* "NAME.mds" and "*.mdf" or "other.mdf" are "NAME.mdf". NULL when @name has no dot. */
-static char *own_name(const struct mds *m, const char *name)
-{
-	const char *own = m->sheet.name, *dot = strrchr(own, '.'), *suffix = strrchr(name, '.');
-	int len = dot && dot != own ? (int)(dot - own) : (int)strlen(own);
-	char *out;
-
-	if (!suffix || asprintf(&out, "%.*s%s", len, own, suffix) < 0)
-		return NULL;
-	return out;
-}
-
 /* The name at @at, in UTF-8 as far as that is known. */
 static int read_name(struct mds *m, uint32_t at, bool wide, char **out)
 {
@@ -135,30 +122,6 @@ static int read_name(struct mds *m, uint32_t at, bool wide, char **out)
 	return 0;
 }
 
-/* @alone: it is the only one, so that under another name it can still be found beside the .mds. */
-static int open_file(struct mds *m, const char *name, bool alone, struct vd_store **out)
-{
-	_cleanup_free_ char *own = NULL;
-	size_t i;
-	int r = -ENOENT;
-
-	if (name[0] != '*')
-		r = vd_sheet_file(&m->sheet, 0, name, VD_SHEET_BINARY, &i);
-	if (r == -ENOENT && (alone || name[0] == '*')) {
-		own = own_name(m, name);
-		if (own)
-			r = vd_sheet_file(&m->sheet, 0, own, VD_SHEET_BINARY, &i);
-		else
-			vd_sheet_error(&m->sheet, 0, "no file is called %s", name);
-	}
-	if (r)
-		return r;
-	if (m->sheet.err)
-		m->sheet.err->text[0] = '\0';
-	*out = m->sheet.files[i].store;
-	return 0;
-}
-
 static int open_files(struct mds *m, uint32_t at, uint32_t n, struct vd_store **out)
 {
 	_cleanup_free_ struct vd_joined_part *parts = calloc(n, sizeof(*parts));
@@ -174,7 +137,7 @@ static int open_files(struct mds *m, uint32_t at, uint32_t n, struct vd_store **
 		r = read_name(m, vd_get_le32(p + i * FILE_SIZE), vd_get_le32(p + i * FILE_SIZE + 4),
 			      &name);
 		if (!r)
-			r = open_file(m, name, n == 1, &parts[i].store);
+			r = vd_sheet_own_file(&m->sheet, name, n == 1, &parts[i].store);
 		if (r)
 			break;
 		parts[i].length = parts[i].store->size;
@@ -200,7 +163,7 @@ static int track_store(struct mds *m, size_t at, const uint8_t *b, struct vd_sto
 	int r;
 
 	if (!n || !where)
-		return open_file(m, "*.mdf", false, out);
+		return vd_sheet_own_file(&m->sheet, "*.mdf", false, out);
 	if (n > FILES_MAX)
 		return fail(m, "track", at, "%u files", n);
 	for (size_t i = 0; i < m->nfiles; i++)
@@ -429,8 +392,11 @@ static int read_mds(struct mds *m)
 	if (!h)
 		return -EINVAL;
 	if (h[16] != 1)
-		return vd_sheet_error(&m->sheet, 0, "MDS of version %d.%d, only 1 is read", h[16],
-				      h[17]);
+		return vd_sheet_error(&m->sheet, 0, "MDS of version %d.%d, only 1 is read%s", h[16],
+				      h[17],
+				      h[16] == 2 ? ": 2 is that of MDX (Daemon Tools), which is "
+						   "encrypted"
+						 : "");
 	medium = vd_get_le16(h + 18);
 	m->is_dvd = medium & 0x10;
 	m->sheet.disc->media = medium_of(medium);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#define _GNU_SOURCE
 #include "images/sheet.h"
 
 #include <ctype.h>
@@ -365,6 +366,41 @@ int vd_sheet_file(struct vd_sheet *s, unsigned int line, const char *name, enum 
 	if (!f->name)
 		return vd_error_errno(s->err, -ENOMEM, "%s", s->name);
 	*out = s->nfiles++;
+	return 0;
+}
+
+/* "NAME.mds" and "*.mdf" or "other.mdf" are "NAME.mdf". NULL when @name has no dot. */
+static char *own_name(const struct vd_sheet *s, const char *name)
+{
+	const char *own = s->name, *dot = strrchr(own, '.'), *suffix = strrchr(name, '.');
+	int len = dot && dot != own ? (int)(dot - own) : (int)strlen(own);
+	char *out;
+
+	if (!suffix || asprintf(&out, "%.*s%s", len, own, suffix) < 0)
+		return NULL;
+	return out;
+}
+
+int vd_sheet_own_file(struct vd_sheet *s, const char *name, bool alone, struct vd_store **out)
+{
+	_cleanup_free_ char *own = NULL;
+	size_t i;
+	int r = -ENOENT;
+
+	if (name[0] != '*')
+		r = vd_sheet_file(s, 0, name, VD_SHEET_BINARY, &i);
+	if (r == -ENOENT && (alone || name[0] == '*')) {
+		own = own_name(s, name);
+		if (own)
+			r = vd_sheet_file(s, 0, own, VD_SHEET_BINARY, &i);
+		else
+			vd_sheet_error(s, 0, "no file is called %s", name);
+	}
+	if (r)
+		return r;
+	if (s->err)
+		s->err->text[0] = '\0';
+	*out = s->files[i].store;
 	return 0;
 }
 

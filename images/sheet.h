@@ -90,6 +90,11 @@ size_t vd_sheet_from_utf16(const uint8_t *in, size_t len, bool big_endian, char 
 /* The file of this name, opened if it is not yet; an index into s->files. */
 int vd_sheet_file(struct vd_sheet *s, unsigned int line, const char *name, enum vd_sheet_kind kind,
 		  size_t *out);
+/*
+ * The store of the file of this name. One that begins with "*", or is the only one (@alone) and not there, is called as the sheet up to the
+ * last dot, with that name's suffix.
+ */
+int vd_sheet_own_file(struct vd_sheet *s, const char *name, bool alone, struct vd_store **out);
 /* The next track, zeroed but for its line and number; NULL with words when there is no room for one. */
 struct vd_sheet_track *vd_sheet_add_track(struct vd_sheet *s, unsigned int line, int number);
 /* Appends a piece of x->length sectors to the last track, its lba set here. None when that is 0. */

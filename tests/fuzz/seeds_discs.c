@@ -236,6 +236,78 @@ static int write_cdi(const char *dir, uint32_t version)
 	return save(dir, name, s.data, s.len);
 }
 
+/* Audio in two blocks and data; a DVD in one. */
+static int write_b6t(const char *dir, int dvd)
+{
+	static struct seed s;
+	uint8_t *h;
+
+	memset(&s, 0, sizeof(s));
+	h = add(&s, NULL, 260);
+	memcpy(h, "BWT5 STREAM SIGN", 16);
+	h[48] = dvd ? 0x10 : 8;
+	h[50] = 1;
+	memcpy(h + 64, "\0014012345678901", 14);
+	h[100] = dvd ? 0 : 22;
+	h[104] = dvd ? 4 : 0;
+	add(&s, "\0\0\0\0\x80\0\0\0Title\0Song\0\0\0", dvd ? 4 : 22);
+	add_le(&s, dvd ? 1 : 3, 4);
+	add_le(&s, 0, 4);
+	for (int i = 0; i < (dvd ? 1 : 3); i++) {
+		add_le(&s, 0, 4);
+		add_le(&s, (dvd ? 2048u : i == 2 ? 2448u : 2352u) * 10, 4);
+		add_le(&s, 0, 32);
+		add_le(&s, (uint64_t)i * 10, 4);
+		add_le(&s, 10, 4);
+		add_le(&s, 6, 4);
+		add(&s, "a\0b\0c\0\0\0\0\0", 10);
+	}
+	add_le(&s, 1, 2);
+	add_le(&s, dvd ? 1 : 3, 14);
+	for (int i = 0; i < (dvd ? 1 : 3); i++) {
+		uint8_t *t = add(&s, NULL, dvd ? 64 : i ? 72 : 64);
+
+		t[0] = dvd ? 6 : (uint8_t)i;
+		t[12] = dvd ? 1 : (uint8_t)(i ? i : 0xa0);
+		vd_put_le32(t + 22, i == 2 ? 4 : 0);
+		vd_put_le32(t + 42, i == 2 ? 16 : 0);
+		vd_put_le32(t + 46, dvd ? 10 : i == 2 ? 14 : 16);
+	}
+	return save(dir, dvd ? "b6t2" : "b6t1", s.data, s.len);
+}
+
+static int write_c2d(const char *dir)
+{
+	static struct seed s;
+	uint8_t *h = add(&s, NULL, 200);
+
+	memset(h, 0, sizeof(s.data));
+	memcpy(h, "Roxio Image File Format 3.0", 27);
+	h[32] = 200;
+	h[34] = 1;
+	memcpy(h + 36, "4012345678901", 13);
+	h[50] = 3;
+	h[52] = 18;
+	h[56] = 218;
+	add(&s, "\x80\0\0\0Title\0Song\0\0\0", 18);
+	for (uint8_t i = 0; i < 3; i++) {
+		uint8_t *b = add(&s, NULL, 44);
+
+		b[0] = 44;
+		b[4] = (uint8_t)(150 + i * 2);
+		b[8] = (uint8_t)(151 + i * 2);
+		vd_put_le32(b + 12, i == 1 ? UINT32_MAX : 350 + i * 2 * 2352u);
+		vd_put_le32(b + 20, i == 2 ? 2048 : 2352);
+		memcpy(b + 24, "USRC17607839", 12);
+		b[37] = 1;
+		b[38] = i == 2 ? 2 : 1;
+		b[39] = i == 1 ? 2 : 1;
+		b[40] = i == 2;
+	}
+	add(&s, NULL, 4 * 2352 + 2 * 2048);
+	return save(dir, "c2d", s.data, s.len);
+}
+
 static int write_gdi(const char *dir)
 {
 	static const char text[] = "4\r\n1 0 4 2352 \"a 1.bin\" 0\r\n2 700 0 2352 bcde 100\r\n"
@@ -255,7 +327,8 @@ int main(int argc, char **argv)
 	r |= write_ccd(argv[1]);
 	for (uint32_t i = 4; i <= 6; i++)
 		r |= write_cdi(argv[1], i);
-	r |= write_gdi(argv[1]);
+	r |= write_gdi(argv[1]) | write_b6t(argv[1], 0) | write_b6t(argv[1], 1) |
+	     write_c2d(argv[1]);
 	for (uint32_t i = 0; i < 4; i++)
 		r |= write_mds(argv[1], i / 2 ? 0x10 : 0, 1 + i % 2);
 	return r ? EXIT_FAILURE : EXIT_SUCCESS;

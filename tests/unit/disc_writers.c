@@ -705,3 +705,214 @@ char *write_gdi(struct vd_disc *d, const char *name)
 	out_close(&o, path);
 	return path;
 }
+
+/* B6T. */
+
+struct b6t_block {
+	int64_t first, end;
+	size_t skip, size; /* of the 2352 bytes; of a sector in the file */
+	uint64_t offset;
+	int file;
+};
+
+static void b6t_name(struct out *o, const char *name)
+{
+	for (; *name; name++)
+		put_le(o, (uint8_t)*name, 2);
+}
+
+/* Of each track a block, of the second one two; all of its sectors into the files. */
+static size_t b6t_blocks(struct vd_disc *d, struct out files[2], struct b6t_block *blocks)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->ntracks; i++) {
+		const struct vd_track *t = &d->tracks[i];
+		const int64_t first = first_lba(d, t), end = vd_track_end(t);
+		const bool cut = t->mode == VD_TRACK_MODE2 && !has_sub(d);
+		const int64_t ends[] = { i == 1 ? first + 7 : end, end };
+
+		for (int k = 0; k < (i == 1 ? 2 : 1); k++) {
+			struct b6t_block *b = &blocks[n++];
+
+			*b = (struct b6t_block){ .first = k ? ends[0] : first,
+						 .end = ends[k],
+						 .skip = cut ? 16 : 0,
+						 .size = cut	      ? 2336
+							 : has_sub(d) ? 2448
+								      : 2352,
+						 .file = i > 1 || k };
+			b->offset = out_at(&files[b->file]);
+			for (int64_t lba = b->first; lba < b->end; lba++) {
+				uint8_t sector[VD_SECTOR_RAW + VD_SECTOR_SUB];
+
+				ASSERT_OK(vd_disc_read_sectors(d, (int32_t)lba, 1,
+							       VD_READ_MAIN | VD_READ_SUB, sector));
+				vd_sub_to_planar(sector + VD_SECTOR_RAW, sector + VD_SECTOR_RAW);
+				put(&files[b->file], sector + b->skip, b->size);
+			}
+		}
+	}
+	return n;
+}
+
+static void b6t_track(struct out *o, const struct vd_disc *d, const struct vd_track *t)
+{
+	static const uint8_t types[] = { 2, 3, 1 };
+	const int64_t first = first_lba(d, t);
+
+	put_le(o, types[t->mode], 1);
+	put_zeros(o, 7);
+	put_le(o, has_sub(d) ? 4 : 0, 2);
+	put_le(o, t->control, 1);
+	put_le(o, 1, 1);
+	put_le(o, (uint64_t)t->number, 1);
+	put_zeros(o, 9);
+	put_le(o, (uint64_t)(t->start - first), 4);
+	put_zeros(o, 16);
+	put_le(o, (uint32_t)first, 4);
+	put_le(o, (uint64_t)(vd_track_end(t) - first), 4);
+	put_zeros(o, 8);
+	put_le(o, (uint64_t)t->session, 4);
+	put_zeros(o, 2 + 8);
+}
+
+static void b6t_session(struct out *o, const struct vd_disc *d, const struct vd_session *s)
+{
+	const struct vd_track *t = &d->tracks[s->first_track];
+
+	put_le(o, (uint64_t)s->number, 2);
+	put_le(o, s->ntracks + 3, 1);
+	put_le(o, 3, 1);
+	put_le(o, (uint32_t)first_lba(d, t), 4);
+	put_le(o, (uint32_t)s->leadout, 4);
+	put_le(o, (uint64_t)t->number, 2);
+	put_le(o, (uint64_t)t->number + s->ntracks - 1, 2);
+	for (int i = 0; i < 3; i++) {
+		put_zeros(o, 12);
+		put_le(o, 0xa0 + (uint64_t)i, 1);
+		put_zeros(o, 51);
+	}
+	for (size_t i = 0; i < s->ntracks; i++)
+		b6t_track(o, d, t + i);
+}
+
+char *write_b6t(struct vd_disc *d, const char *name)
+{
+	const char *names[] = { check_printf("%s.b6i", name), check_printf("%s.b00", name) };
+	const size_t text = d->sessions[0].ncdtext * 18;
+	struct b6t_block blocks[VD_TRACKS_MAX + 1];
+	char *path = check_path("%s.b6t", name);
+	struct out o, files[2];
+	size_t n;
+
+	out_open(&files[0]);
+	out_open(&files[1]);
+	n = b6t_blocks(d, files, blocks);
+	out_open(&o);
+	put(&o, "BWT5 STREAM SIGN", 16);
+	put_zeros(&o, 32);
+	put_le(&o, 0x08, 2);
+	put_le(&o, (uint64_t)d->nsessions, 2);
+	put_zeros(&o, 12);
+	put_le(&o, d->mcn[0] != 0, 1);
+	put(&o, d->mcn, 13);
+	put_zeros(&o, 2 + 16);
+	put_le(&o, 5, 2);
+	put_le(&o, 6, 2);
+	put_le(&o, text ? text + 4 : 0, 2);
+	put_le(&o, 8, 2);
+	put_zeros(&o, 240 - 104);
+	put_le(&o, 3, 4);
+	put_le(&o, 4, 4);
+	put_zeros(&o, 12 + 3 + 4 + 5 + 6);
+	put_zeros(&o, text ? 4 : 0);
+	put(&o, d->sessions[0].cdtext, text);
+	put_zeros(&o, 8);
+	/* The last ones first: they are in no order. */
+	put_le(&o, n, 4);
+	put_le(&o, 4, 4);
+	b6t_name(&o, "C:");
+	for (size_t i = n; i--;) {
+		const struct b6t_block *b = &blocks[i];
+		const char *file = check_printf("C:\\discs\\%s", names[b->file]);
+
+		put_le(&o, 0, 4);
+		put_le(&o, (uint64_t)(b->end - b->first) * b->size, 4);
+		put_zeros(&o, 16);
+		put_le(&o, b->offset, 4);
+		put_zeros(&o, 12);
+		put_le(&o, (uint32_t)b->first, 4);
+		put_le(&o, (uint64_t)(b->end - b->first), 4);
+		put_le(&o, strlen(file) * 2, 4);
+		b6t_name(&o, file);
+		put_zeros(&o, 4);
+	}
+	for (int i = 0; i < d->nsessions; i++)
+		b6t_session(&o, d, &d->sessions[i]);
+	put_le(&o, out_at(&o) + 4 + 16, 4);
+	put(&o, "BWT5 STREAM FOOT", 16);
+	out_close(&o, path);
+	for (int i = 0; i < 2; i++)
+		out_close(&files[i], check_path("%s", names[i]));
+	return path;
+}
+
+/* C2D. */
+
+static void c2d_block(struct out *o, const struct vd_disc *d, const struct vd_track *t, size_t i,
+		      uint64_t offset)
+{
+	static const uint8_t modes[] = { 1, 2, 0xff };
+	const int64_t first = i ? t->indices[i - 1] : t->start,
+		      end = i < t->nindices ? t->indices[i] : vd_track_end(t);
+
+	put_le(o, 44, 4);
+	put_le(o, (uint64_t)first + 150, 4);
+	put_le(o, (uint64_t)end + 149, 4);
+	put_le(o, i ? UINT32_MAX : offset, 8);
+	put_le(o, has_sub(d) ? 2448 : 2352, 4);
+	put(o, t->isrc, 12);
+	put_le(o, 0, 1);
+	put_le(o, (uint64_t)t->session, 1);
+	put_le(o, (uint64_t)t->number, 1);
+	put_le(o, i + 1, 1);
+	put_le(o, modes[t->mode], 1);
+	put_zeros(o, 3);
+}
+
+char *write_c2d(struct vd_disc *d, const char *name)
+{
+	const size_t text = d->sessions[0].ncdtext * 18, size = has_sub(d) ? 2448 : 2352;
+	char *path = check_path("%s.c2d", name);
+	size_t blocks = 0;
+	uint64_t offset;
+	struct out o;
+
+	for (size_t i = 0; i < d->ntracks; i++)
+		blocks += 1 + d->tracks[i].nindices;
+	out_open(&o);
+	put(&o, "Adaptec CeQuadrat VirtualCD File", 32);
+	put_le(&o, 200, 2);
+	put_le(&o, d->mcn[0] != 0, 2);
+	put(&o, d->mcn, 13);
+	put_zeros(&o, 1);
+	put_le(&o, blocks, 2);
+	put_le(&o, text, 4);
+	put_le(&o, 200 + text, 4);
+	put_zeros(&o, 4 + 128 + 4 + 4);
+	put(&o, d->sessions[0].cdtext, text);
+	offset = 200 + text + blocks * 44;
+	for (size_t i = 0; i < d->ntracks; i++) {
+		const struct vd_track *t = &d->tracks[i];
+
+		for (size_t k = 0; k <= t->nindices; k++)
+			c2d_block(&o, d, t, k, offset);
+		offset += (uint64_t)t->length * size;
+	}
+	for (size_t i = 0; i < d->ntracks; i++)
+		put_sectors(&o, d, d->tracks[i].start, vd_track_end(&d->tracks[i]), 0,
+			    VD_SECTOR_RAW, has_sub(d));
+	out_close(&o, path);
+	return path;
+}

@@ -30,5 +30,13 @@ char *write_cdi3(struct vd_disc *d, const char *name);
 char *write_cdi35(struct vd_disc *d, const char *name);
 /* NAME.gdi and a file for each track: nothing but modes. */
 char *write_gdi(struct vd_disc *d, const char *name);
+/*
+ * NAME.b6t, and its sectors in NAME.b6i and NAME.b00, cut inside a track: FIX_SESSIONS, FIX_MODE2, FIX_PREGAPS, FIX_CDTEXT,
+ * FIX_LANGUAGES, FIX_MCN, FIX_FLAGS and FIX_SUB.
+ */
+char *write_b6t(struct vd_disc *d, const char *name);
+
+/* NAME.c2d: FIX_SESSIONS, FIX_MODE2, FIX_INDICES, FIX_CDTEXT, FIX_LANGUAGES, FIX_ISRC, FIX_MCN and FIX_SUB. */
+char *write_c2d(struct vd_disc *d, const char *name);
 
 #endif

@@ -57,6 +57,8 @@ static const struct format formats[] = {
 	{ "cdi", "cdi3", FIX_CDI, write_cdi3 },
 	{ "cdi", "cdi35", FIX_ALL | FIX_SUB, write_cdi35 },
 	{ "gdi", "gdi", 0, write_gdi },
+	{ "b6t", "b6t", (FIX_ALL | FIX_SUB) & ~(FIX_INDICES | FIX_ISRC), write_b6t },
+	{ "c2d", "c2d", (FIX_ALL | FIX_SUB) & ~(FIX_PREGAPS | FIX_FLAGS), write_c2d },
 	{ "nrg", "cso1", FIX_ALL, write_in_cso1 },
 	{ "nrg", "cso2", FIX_ALL, write_in_cso2 },
 	{ "nrg", "zso", FIX_ALL, write_in_zso },
