@@ -94,7 +94,8 @@ static void set_shared(struct md_device *d, struct md_entry *e, struct md_shared
 	md_count(d, MD_STAT_SHARED, 1);
 }
 
-int md_dedup_store(struct md_device *d, const void *data, u64 hash64, bool hard, struct md_entry *e)
+int md_dedup_store(struct md_device *d, const void *data, u64 hash64, struct md_spare *spare,
+		   struct md_entry *e)
 {
 	/* Pairs with the release of make_table(): who sees the table sees it whole. */
 	struct md_dedup *t = smp_load_acquire(&d->dedup);
@@ -115,7 +116,7 @@ int md_dedup_store(struct md_device *d, const void *data, u64 hash64, bool hard,
 			return 0;
 		}
 	}
-	r = md_pool_store(d, data, e->len, hard, &handle);
+	r = md_pool_store(d, data, e->len, spare, &handle);
 	if (r)
 		return r;
 	e->val = handle;

@@ -110,10 +110,12 @@ struct md_density {
 	bool hollow;	   /* some unit has become so since the last pass */
 	struct mutex lock; /* of all below, and of MD_PACKING. Outside of the streams' */
 	struct md_packer {
-		zstd_cctx *cctx;
-		void *workspace; /* NULL until it is first needed */
+		zstd_cctx *cctx; /* NULL until it is first needed */
+		void *workspace;
 		size_t size;
 		int level; /* that it is for */
+		/* Not a stream's, for which others would wait while our thread, which is the least of all, has it. */
+		struct md_unpack *unpack;
 		u8 frame[PAGE_SIZE];
 		u8 pages[UNIT_MAX * PAGE_SIZE];
 	} * packer;
@@ -193,22 +195,27 @@ void md_density_put(struct md_device *d, const struct md_entry *e)
 
 /* Streams. */
 
-int md_density_stream_prepare(struct md_stream *s, unsigned int cpu)
+static struct md_unpack *new_unpack(int node)
 {
 	size_t size = zstd_dctx_workspace_bound();
 	struct md_unpack *up;
 
-	up = vmalloc_node(struct_size(up, workspace, size), cpu_to_node(cpu));
+	up = vmalloc_node(struct_size(up, workspace, size), node);
 	if (!up)
-		return -ENOMEM;
+		return NULL;
 	up->generation = 0;
 	up->dctx = zstd_init_dctx(up->workspace, size);
 	if (!up->dctx) {
 		vfree(up);
-		return -ENOMEM;
+		return NULL;
 	}
-	s->unpack = up;
-	return 0;
+	return up;
+}
+
+int md_density_stream_prepare(struct md_stream *s, unsigned int cpu)
+{
+	s->unpack = new_unpack(cpu_to_node(cpu));
+	return s->unpack ? 0 : -ENOMEM;
 }
 
 void md_density_stream_release(struct md_stream *s)
@@ -290,7 +297,7 @@ static void bring_back(struct md_device *d, u32 index, struct md_stream *st, con
 	bool stored;
 
 	data = vd_page_encode(page, st->out, st->work, READ_ONCE(d->verify), &code);
-	stored = data && !md_pool_store(d, data, code.len, false, &handle);
+	stored = data && !md_pool_store(d, data, code.len, NULL, &handle);
 	e = (struct md_entry){
 		.val = handle,
 		.sum = code.sum,
@@ -307,8 +314,7 @@ static void bring_back(struct md_device *d, u32 index, struct md_stream *st, con
 			md_pool_free(d, handle);
 		return;
 	}
-	md_slot_free(d, s);
-	md_slot_set(d, s, &e);
+	md_slot_replace(d, s, &e);
 	md_slot_unlock(d, s);
 	md_count(d, MD_STAT_UNPACKED_SINCE, 1);
 }
@@ -440,40 +446,35 @@ static void add_member(struct md_pass *p, u32 index)
 	struct md_slot *s = md_slot_at(d, index);
 	struct md_member *m = &w->member[w->members];
 	void *page = w->packer->pages + w->members * PAGE_SIZE;
-	struct md_stream *st = NULL;
+	struct md_unpack *up = w->packer->unpack;
 	struct md_entry e;
 	const void *from;
 	int r = 0;
 
-	if (md_slot_kind(s) == MD_ZSTD)
-		st = md_stream_get();
 	md_slot_lock(s);
-	if (!start_member(p, s, &e, m) || (e.kind == MD_ZSTD && !st)) {
+	if (!start_member(p, s, &e, m)) {
 		md_slot_unlock(d, s);
-		goto out;
+		return;
 	}
 	if (e.kind == MD_ZSTD)
-		md_slot_copy(d, s, ((struct md_unpack *)st->unpack)->frame);
+		md_slot_copy(d, s, up->frame);
 	else
 		r = md_slot_read(d, s, page);
 	/* What is wrong is left to its reader, and not tried again. */
 	md_slot_mark(s, r ? MD_STUBBORN : MD_PACKING);
 	md_slot_unlock(d, s);
 	if (r)
-		goto out;
-	w->members++;
+		return;
 	if (e.kind == MD_ZSTD) {
-		from = unpack(d, index, &e, st->unpack, page);
+		from = unpack(d, index, &e, up, page);
 		if (IS_ERR(from)) {
-			w->members--;
 			end_packing(d, s, true);
-		} else if (from != page) {
-			memcpy(page, from, PAGE_SIZE);
+			return;
 		}
+		if (from != page)
+			memcpy(page, from, PAGE_SIZE);
 	}
-out:
-	if (st)
-		md_stream_put(st);
+	w->members++;
 }
 
 /* Step 4, for one. Returns whether the slot has it now. */
@@ -485,16 +486,16 @@ static bool install(struct md_device *d, struct md_member *m, const struct md_en
 	md_slot_lock(s);
 	same = md_slot_test(s, MD_PACKING);
 	if (same) {
-		md_slot_free(d, s);
-		md_slot_set(d, s, e);
+		md_slot_replace(d, s, e);
 	}
 	md_slot_unlock(d, s);
 	m->done = true;
 	return same;
 }
 
-/* Steps 3 and 4, for members @first to @first + @n - 1, whose frame of @len bytes is in packer->frame. */
-static int store(struct md_pass *p, unsigned int first, unsigned int n, unsigned int len)
+/* Steps 3 and 4, for members @first to @first + @n - 1, whose frame of @len bytes is in packer->frame and takes @cost. */
+static int store(struct md_pass *p, unsigned int first, unsigned int n, unsigned int len,
+		 unsigned int cost)
 {
 	struct md_device *d = p->d;
 	struct md_density *w = d->density;
@@ -506,12 +507,13 @@ static int store(struct md_pass *p, unsigned int first, unsigned int n, unsigned
 		.place = n > 1 ? MD_AT_UNIT : MD_AT_POOL,
 		.has_sum = READ_ONCE(d->verify),
 	};
+	long saved = 0;
 	unsigned int i;
 	int r;
 
 	if (e.has_sum)
 		e.sum = sum_of(w->packer->frame, len);
-	r = md_pool_store(d, w->packer->frame, len, false, &handle);
+	r = md_pool_store(d, w->packer->frame, len, NULL, &handle);
 	if (r)
 		return r;
 	e.val = handle;
@@ -534,12 +536,16 @@ static int store(struct md_pass *p, unsigned int first, unsigned int n, unsigned
 		if (install(d, &w->member[first + i], &e)) {
 			p->packed++;
 			md_count(d, MD_STAT_PACKED_SINCE, 1);
+			saved += w->member[first + i].took;
 		} else if (u) {
 			md_density_put(d, &e);
 		} else {
 			md_pool_free(d, handle);
 		}
 	}
+	/* When all have changed meanwhile, nothing is kept. */
+	if (saved)
+		md_count(d, MD_STAT_PACK_SAVED, saved - cost);
 	return 0;
 }
 
@@ -559,12 +565,8 @@ static int squeeze(struct md_pass *p, unsigned int first, unsigned int n)
 				 n * PAGE_SIZE, &params);
 	if (!zstd_is_error(len)) {
 		cost = takes(p->d, len) + (n > 1 ? sizeof(struct md_unit) : 0);
-		if (cost + took / SAVE_PART <= took) {
-			r = store(p, first, n, len);
-			if (!r)
-				md_count(p->d, MD_STAT_PACK_SAVED, took - cost);
-			return r;
-		}
+		if (cost + took / SAVE_PART <= took)
+			return store(p, first, n, len, cost);
 	}
 	if (n > 1) {
 		r = squeeze(p, first, n / 2);
@@ -591,8 +593,13 @@ static int prepare_packer(struct md_device *d)
 			return -ENOMEM;
 		w->packer = k;
 	}
-	if (k->workspace && k->level == level)
+	if (!k->unpack)
+		k->unpack = new_unpack(NUMA_NO_NODE);
+	if (!k->unpack)
+		return -ENOMEM;
+	if (k->cctx && k->level == level)
 		return 0;
+	k->cctx = NULL;
 	vfree(k->workspace);
 	k->size = 0;
 	for (n = 1; n <= UNIT_MAX; n++) {
@@ -866,8 +873,10 @@ void md_density_destroy(struct md_device *d)
 	if (!w)
 		return;
 	d->density = NULL;
-	if (w->packer)
+	if (w->packer) {
 		vfree(w->packer->workspace);
+		vfree(w->packer->unpack);
+	}
 	kvfree(w->packer);
 	kmem_cache_destroy(w->units);
 	kfree(w);
@@ -884,15 +893,15 @@ void md_density_defaults(struct md_device *d)
 u64 md_density_memory(struct md_device *d)
 {
 	struct md_density *w = d->density;
-	u64 bytes = (u64)num_online_cpus() *
-		    PAGE_ALIGN(sizeof(struct md_unpack) + zstd_dctx_workspace_bound());
+	size_t unpack = PAGE_ALIGN(sizeof(struct md_unpack) + zstd_dctx_workspace_bound());
+	u64 bytes = (u64)num_online_cpus() * unpack;
 
 	if (!w)
 		return bytes;
 	bytes += md_stat_sum(d, MD_STAT_UNITS) * sizeof(struct md_unit);
 	mutex_lock(&w->lock);
 	if (w->packer)
-		bytes += PAGE_ALIGN(sizeof(*w->packer)) + PAGE_ALIGN(w->packer->size);
+		bytes += PAGE_ALIGN(sizeof(*w->packer)) + PAGE_ALIGN(w->packer->size) + unpack;
 	mutex_unlock(&w->lock);
 	return bytes;
 }

@@ -128,7 +128,7 @@ static bool read_pages(struct md_device *d, struct bio *bio)
 			return false;
 		}
 		if (unlikely(r)) {
-			md_count(d, MD_STAT_FAILED_READS, 1);
+			md_count(d, MD_STAT_FAILED_READS, iter.bi_size >> PAGE_SHIFT);
 			bio->bi_status = BLK_STS_IOERR;
 			break;
 		}
@@ -185,44 +185,60 @@ static int store_in_reserve(struct md_device *d, u32 index, const void *data, un
 	return 0;
 }
 
+/*
+ * Where the bytes @data of a page go when they are kept. @hash: NULL without dedup. 0, -errno, or MD_DEFERRED. -ENOMEM: there is none
+ * without waiting for it, and nowhere else to go.
+ */
+static int store_data(struct md_device *d, u32 index, const void *data, const u64 *hash,
+		      bool queued, struct md_spare *spare, struct md_entry *e)
+{
+	unsigned long handle;
+	int r;
+
+	if (hash) {
+		r = md_dedup_store(d, data, *hash, spare, e);
+	} else {
+		r = md_pool_store(d, data, e->len, spare, &handle);
+		e->val = handle;
+		e->place = MD_AT_POOL;
+	}
+	if (unlikely(r) && md_spill_usable(d))
+		r = store_in_reserve(d, index, data, e->len, queued, e);
+	return r;
+}
+
 /* 0, -errno, or MD_DEFERRED. @page is aligned to 8 bytes. */
 static int write_page(struct md_device *d, u32 index, const void *page, bool queued)
 {
-	bool verify = READ_ONCE(d->verify), dedup = READ_ONCE(d->dedup_on), hard;
-	struct md_stream *s = md_stream_get();
+	bool verify = READ_ONCE(d->verify), dedup = READ_ONCE(d->dedup_on);
+	struct md_spare spare = {};
 	struct vd_page_code code;
+	struct md_stream *s;
 	struct md_entry e;
-	unsigned long handle;
 	const void *data;
-	int r = 0;
+	int r;
 
-	data = vd_page_encode(page, s->out, s->work, verify || dedup, &code);
-	e = (struct md_entry){
-		.val = code.fill,
-		.sum = code.sum,
-		.len = code.len,
-		.kind = code.kind,
-		.place = MD_AT_SLOT,
-		.has_sum = verify && code.has_sum,
-	};
-	if (likely(data)) {
-		/* With somewhere else to go there is no need to press for memory. */
-		hard = !md_spill_usable(d);
-		if (dedup) {
-			r = md_dedup_store(d, data, code.hash, hard, &e);
-		} else {
-			r = md_pool_store(d, data, code.len, hard, &handle);
-			e.val = handle;
-			e.place = MD_AT_POOL;
-		}
-		/* The store may have got room meanwhile, and nobody is to be told that there is none. */
-		if (unlikely(r) && (!hard || md_spill_usable(d)))
-			r = store_in_reserve(d, index, data, code.len, queued, &e);
-		if (code.kind == VD_PAGE_RAW && !r)
-			md_count(d, MD_STAT_HUGE_SINCE, 1);
-	}
-	md_stream_put(s);
+	do {
+		s = md_stream_get();
+		data = vd_page_encode(page, s->out, s->work, verify || dedup, &code);
+		e = (struct md_entry){
+			.val = code.fill,
+			.sum = code.sum,
+			.len = code.len,
+			.kind = code.kind,
+			.place = MD_AT_SLOT,
+			.has_sum = verify && code.has_sum,
+		};
+		r = data ? store_data(d, index, data, dedup ? &code.hash : NULL, queued, &spare, &e)
+			 : 0;
+		md_stream_put(s);
+		/* Once more at most, unless the page changes meanwhile, so that the spare does not fit. */
+	} while (unlikely(r == -ENOMEM) && !md_pool_press(d, code.len, &spare));
+	if (unlikely(spare.handle))
+		md_pool_drop_spare(d, &spare);
 	if (likely(!r)) {
+		if (code.kind == VD_PAGE_RAW)
+			md_count(d, MD_STAT_HUGE_SINCE, 1);
 		md_slot_install(d, index, &e);
 		/* Not before: spill.c would look in vain. */
 		if (unlikely(e.place == MD_AT_RESERVE))
@@ -252,9 +268,10 @@ static int write_segment(struct md_device *d, struct bio *bio, struct bvec_iter 
 	return r;
 }
 
-static void fail_write(struct md_device *d, struct bio *bio)
+/* @bytes: that it still had to write. */
+static void fail_write(struct md_device *d, struct bio *bio, unsigned int bytes)
 {
-	md_count(d, MD_STAT_FAILED_WRITES, 1);
+	md_count(d, MD_STAT_FAILED_WRITES, bytes >> PAGE_SHIFT);
 	bio->bi_status = BLK_STS_IOERR;
 }
 
@@ -283,7 +300,7 @@ static void write_bio(struct md_device *d, struct bio *bio)
 		return;
 	}
 	if (unlikely(r))
-		fail_write(d, bio);
+		fail_write(d, bio, iter.bi_size);
 	bio_endio(bio);
 }
 
@@ -308,6 +325,8 @@ static void write_worker(struct work_struct *work)
 	unsigned int flags = md_worker_begin();
 	struct bio *bio;
 
+	/* Before anything is tried: see md_room(). */
+	smp_store_mb(d->pool.wanted, true);
 	for (;;) {
 		int seq = atomic_read(&d->pool.room_seq), r;
 
@@ -322,7 +341,7 @@ static void write_worker(struct work_struct *work)
 			continue;
 		}
 		if (r)
-			fail_write(d, bio);
+			fail_write(d, bio, bio->bi_iter.bi_size);
 		else
 			bio_advance_iter(bio, &bio->bi_iter, PAGE_SIZE);
 		if (r || !bio->bi_iter.bi_size) {
@@ -333,6 +352,7 @@ static void write_worker(struct work_struct *work)
 		}
 		cond_resched();
 	}
+	WRITE_ONCE(d->pool.wanted, false);
 	md_worker_end(flags);
 }
 
@@ -346,7 +366,10 @@ static void discard_bio(struct md_device *d, struct bio *bio)
 	for (; index < end; index++) {
 		struct md_slot *s = md_slot_at(d, index);
 
-		/* Without the lock: with a write under way at the same time, either order is right. */
+		/*
+		 * Without the lock: with a write under way at the same time, either order is right, and one that is
+		 * moved is never NONE meanwhile.
+		 */
 		if (md_slot_kind(s) != MD_NONE) {
 			md_slot_lock(s);
 			md_slot_free(d, s);

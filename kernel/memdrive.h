@@ -56,7 +56,8 @@
  * -----------------------------
  * A stream of this CPU is taken (a mutex: allocation may sleep), the page encoded into its buffer, memory for the result
  * allocated without waiting for anything but this CPU, the bytes copied. Only then the slot is locked, what it held
- * given back, the new put in. When the pool is at its limit or the system has no memory, and there is a backing store
+ * given back, the new put in. Without memory, and nowhere else to go, the stream is given back, memory is waited for, and
+ * the page encoded once more. When the pool is at its limit or the system has no memory, and there is a backing store
  * with room (md_spill_usable), the encoded page goes into a page of the reserve instead, which is as good as written: the
  * bio completes, spill.c moves the page on. When the reserve is empty too, the bio is queued for a worker of the
  * device, which waits (md_room() wakes it) and goes on where the bio stood. submit_bio itself never waits for I/O: what
@@ -214,7 +215,8 @@ struct md_pool {
 		reserve_used; /* by page->lru; used ones have their slot's index in private */
 	unsigned int reserve_free, reserve_all;
 	wait_queue_head_t room; /* deferred writes wait here */
-	atomic_t room_seq;	/* told apart: something happened since */
+	bool wanted;		/* there are some */
+	atomic_t room_seq;	/* told apart: something happened since, while there were some */
 };
 
 /* spill.c's */
@@ -341,6 +343,12 @@ bool md_slot_same(const struct md_slot *s, const struct md_entry *e);
  */
 void md_slot_set(struct md_device *d, struct md_slot *s, const struct md_entry *e);
 
+/*
+ * Under the lock: the same page elsewhere; gives back what the slot held. At no time does the slot look empty to those who look
+ * without the lock (discard_bio).
+ */
+void md_slot_replace(struct md_device *d, struct md_slot *s, const struct md_entry *e);
+
 /* Under the lock: gives back what the slot holds; it is NONE then. */
 void md_slot_free(struct md_device *d, struct md_slot *s);
 
@@ -387,12 +395,21 @@ void md_pool_setup(struct md_device *d);
 int md_pool_init(struct md_device *d);
 void md_pool_exit(struct md_device *d);
 
+/* Memory for an object of so many bytes, or none when the handle is 0. */
+struct md_spare {
+	unsigned long handle;
+	unsigned int len;
+};
+
 /*
- * Stores @len bytes, 1 to PAGE_SIZE. Sleeps at most for the system's own memory, never for I/O. Kicks the spill when the
- * pool is above kick_pages. -ENOSPC: at the limit. -ENOMEM: no memory. @hard: tries as hard as GFP_NOIO allows.
+ * Stores @len bytes, 1 to PAGE_SIZE, without waiting for memory: with a stream or a lock of others. Uses up @spare if it is of that length;
+ * it may be NULL. Kicks the spill when the pool is above kick_pages. -ENOSPC: at the limit. -ENOMEM: no memory.
  */
-int md_pool_store(struct md_device *d, const void *data, unsigned int len, bool hard,
+int md_pool_store(struct md_device *d, const void *data, unsigned int len, struct md_spare *spare,
 		  unsigned long *handle);
+/* After -ENOMEM, with nothing held that others need: tries as hard as GFP_NOIO allows. -ENOMEM: in vain. */
+int md_pool_press(struct md_device *d, unsigned int len, struct md_spare *spare);
+void md_pool_drop_spare(struct md_device *d, struct md_spare *spare);
 
 /*
  * The object's @len bytes, readable until md_pool_unmap(), with nothing in between that sleeps, or maps another. Migration
@@ -580,7 +597,8 @@ void md_dedup_destroy(struct md_device *d);
  * What dedup_on puts in the place of md_pool_store(), errors and all: an object equal to @data with one more reference, or
  * @data stored. Fills val and place of @e, whose other fields are set; @hash is XXH64 over @data. Counts MD_STAT_COMPR.
  */
-int md_dedup_store(struct md_device *d, const void *data, u64 hash, bool hard, struct md_entry *e);
+int md_dedup_store(struct md_device *d, const void *data, u64 hash, struct md_spare *spare,
+		   struct md_entry *e);
 /* Under the slot's lock. */
 void md_dedup_put(struct md_device *d, u64 val);
 /* Under the slot's lock: the object that it shares, a handle of the pool. */

@@ -46,19 +46,40 @@ static void update_used_max(struct md_pool *p, unsigned long pages)
 			break;
 }
 
-int md_pool_store(struct md_device *d, const void *data, unsigned int len, bool hard,
+int md_pool_press(struct md_device *d, unsigned int len, struct md_spare *spare)
+{
+	unsigned long h;
+
+	md_pool_drop_spare(d, spare);
+	md_count(d, MD_STAT_WRITESTALL, 1);
+	h = md_compat_zs_malloc(d->pool.zs, len, POOL_GFP);
+	if (IS_ERR_VALUE(h))
+		return -ENOMEM;
+	*spare = (struct md_spare){ .handle = h, .len = len };
+	return 0;
+}
+
+void md_pool_drop_spare(struct md_device *d, struct md_spare *spare)
+{
+	if (spare->handle)
+		zs_free(d->pool.zs, spare->handle);
+	spare->handle = 0;
+}
+
+int md_pool_store(struct md_device *d, const void *data, unsigned int len, struct md_spare *spare,
 		  unsigned long *handle)
 {
 	struct md_pool *p = &d->pool;
 	unsigned long h, pages, limit;
 
-	h = md_compat_zs_malloc(p->zs, len, POOL_GFP | __GFP_NORETRY);
-	if (IS_ERR_VALUE(h) && hard) {
-		md_count(d, MD_STAT_WRITESTALL, 1);
-		h = md_compat_zs_malloc(p->zs, len, POOL_GFP);
+	if (unlikely(spare && spare->handle && spare->len == len)) {
+		h = spare->handle;
+		spare->handle = 0;
+	} else {
+		h = md_compat_zs_malloc(p->zs, len, POOL_GFP | __GFP_NORETRY);
+		if (IS_ERR_VALUE(h))
+			return -ENOMEM;
 	}
-	if (IS_ERR_VALUE(h))
-		return -ENOMEM;
 	pages = zs_get_total_pages(p->zs);
 	limit = READ_ONCE(p->limit_pages);
 	if (unlikely(pages > READ_ONCE(p->kick_pages)))
@@ -230,8 +251,9 @@ u64 md_reserve_memory(struct md_device *d)
 
 void md_room(struct md_device *d)
 {
-	/* The barrier in there pairs with that of wait_event(): what was freed is seen, or the sleeper is. */
-	if (likely(!wq_has_sleeper(&d->pool.room)))
+	/* Pairs with write_worker(): what was freed is seen there, or `wanted` here. */
+	smp_mb();
+	if (likely(!READ_ONCE(d->pool.wanted)))
 		return;
 	atomic_inc(&d->pool.room_seq);
 	wake_up(&d->pool.room);

@@ -113,6 +113,14 @@ void md_slot_free(struct md_device *d, struct md_slot *s)
 	give_back(d, &e);
 }
 
+void md_slot_replace(struct md_device *d, struct md_slot *s, const struct md_entry *e)
+{
+	struct md_entry old = md_slot_get(s);
+
+	md_slot_set(d, s, e);
+	give_back(d, &old);
+}
+
 void md_slot_unlock(struct md_device *d, struct md_slot *s)
 {
 	unsigned long old = READ_ONCE(s->flags);

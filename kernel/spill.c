@@ -341,8 +341,7 @@ static void finish_move(struct cluster *c, const struct moved *m, bool ok)
 		e.val = address_of(c, m);
 		e.place = MD_AT_BACKING;
 		md_object_own(d->backing, e.val, o->len, m->from != NOWHERE);
-		md_slot_free(d, s);
-		md_slot_set(d, s, &e);
+		md_slot_replace(d, s, &e);
 	} else if (m->from == NOWHERE) {
 		md_slot_unmark(s, MD_SPILLING);
 	}
@@ -386,6 +385,8 @@ static void cluster_work(struct work_struct *work)
 
 	bio_uninit(&c->bio);
 	count_write(sp, c, ok);
+	if (ok)
+		md_count(sp->d, MD_STAT_BD_WRITES, c->blocks);
 	for (i = 0; i < c->count; i++) {
 		finish_move(c, &c->moved[i], ok);
 		cond_resched();
@@ -454,7 +455,6 @@ static void submit_cluster(struct cluster *c)
 	if (c->batch)
 		atomic_inc(&c->batch->left);
 	charge_budget(sp, n);
-	md_count(sp->d, MD_STAT_BD_WRITES, n);
 
 	bio_init(&c->bio, b->bdev, c->bvecs, CLUSTER_BLOCKS, REQ_OP_WRITE | REQ_SYNC | REQ_SWAP);
 	c->bio.bi_iter.bi_sector = md_block_sector(b, c->first);
@@ -615,7 +615,7 @@ static int reserve_slot_to_pool(struct md_spill *sp, u32 index)
 	md_slot_mark(s, MD_SPILLING);
 	md_slot_unlock(d, s);
 
-	r = md_pool_store(d, sp->scratch, e.len, false, &handle);
+	r = md_pool_store(d, sp->scratch, e.len, NULL, &handle);
 
 	md_slot_lock(s);
 	if (!md_slot_test(s, MD_SPILLING)) {
@@ -624,8 +624,7 @@ static int reserve_slot_to_pool(struct md_spill *sp, u32 index)
 	} else if (!r) {
 		e.val = handle;
 		e.place = MD_AT_POOL;
-		md_slot_free(d, s);
-		md_slot_set(d, s, &e);
+		md_slot_replace(d, s, &e);
 	} else {
 		md_slot_unmark(s, MD_SPILLING);
 	}
@@ -711,6 +710,7 @@ static int promote(struct md_spill *sp, u64 val, const struct md_object *o, bool
 {
 	struct md_device *d = sp->d;
 	struct md_slot *s = md_slot_at(d, o->index);
+	struct md_spare spare = {};
 	unsigned long handle;
 	struct md_entry e;
 	int r;
@@ -718,7 +718,9 @@ static int promote(struct md_spill *sp, u64 val, const struct md_object *o, bool
 	/* Without the lock: what is not there now was not to be brought back. */
 	if (!holds(s, val, o))
 		return 0;
-	r = md_pool_store(d, o + 1, o->len, hard, &handle);
+	r = md_pool_store(d, o + 1, o->len, NULL, &handle);
+	if (r == -ENOMEM && hard && !md_pool_press(d, o->len, &spare))
+		r = md_pool_store(d, o + 1, o->len, &spare, &handle);
 	if (r)
 		return r;
 	md_slot_lock(s);
@@ -726,8 +728,7 @@ static int promote(struct md_spill *sp, u64 val, const struct md_object *o, bool
 		e = md_slot_get(s);
 		e.val = handle;
 		e.place = MD_AT_POOL;
-		md_slot_free(d, s);
-		md_slot_set(d, s, &e);
+		md_slot_replace(d, s, &e);
 		WRITE_ONCE(s->time, (u32)jiffies);
 		handle = 0;
 	}
@@ -1713,12 +1714,16 @@ static ssize_t spill_compact_store(struct device *dev, struct device_attribute *
 	r = begin_by_hand(d);
 	if (r)
 		return r;
-	flags = md_worker_begin();
-	compact_store(d->spill, U32_MAX, false);
-	md_worker_end(flags);
-	md_spill_room(d);
+	if (over_budget(d->spill)) {
+		r = -EIO;
+	} else {
+		flags = md_worker_begin();
+		compact_store(d->spill, U32_MAX, false);
+		md_worker_end(flags);
+		md_spill_room(d);
+	}
 	end_by_hand(d);
-	return len;
+	return r ? r : len;
 }
 
 /* Settings. */

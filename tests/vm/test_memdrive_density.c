@@ -4,8 +4,12 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <linux/fs.h>
 #include <unistd.h>
 
 #include "blkcheck.h"
@@ -373,6 +377,40 @@ static void random_work(const char *settings, unsigned int seed)
 	remove_disk(d);
 }
 
+/* A page that is discarded while it is moved is gone: it is never taken for one that had been empty before. */
+static void test_discarded_meanwhile(void)
+{
+	enum { N = 32 };
+	struct mdev d = quiet_disk("density_pages=1");
+	_cleanup_close_ int fd = open(mdev_node(d), O_RDWR | O_DIRECT | O_CLOEXEC);
+	_cleanup_free_ unsigned char *buf = aligned_alloc(PAGE, N * PAGE);
+	unsigned int back = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		for (;;)
+			mdev_set(d, "recompress", "type=all");
+	}
+	ASSERT(pid > 0 && fd >= 0 && buf);
+	for (int round = 0; round < mdev_rounds(400, 20000); round++) {
+		for (unsigned int i = 0; i < N; i++)
+			page_of_words(1, i, buf + i * PAGE);
+		ASSERT_INT(pwrite(fd, buf, N * PAGE, 0), N * PAGE);
+		for (uint64_t i = 0; i < N; i++)
+			ASSERT_OK(ioctl(fd, BLKDISCARD, (uint64_t[]){ i * PAGE, PAGE }));
+		ASSERT_INT(pread(fd, buf, N * PAGE, 0), N * PAGE);
+		for (unsigned int i = 0; i < N; i++)
+			back += buf[i * PAGE] ||
+				memcmp(buf + i * PAGE, buf + i * PAGE + 1, PAGE - 1);
+	}
+	CHECK_UINT(back, 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	CHECK(density(d, PACKED_SINCE) > 100);
+	close(VD_TAKE_FD(fd));
+	remove_disk(d);
+}
+
 static void test_random_work(void)
 {
 	random_work("density_age=0 density_pages=2 verify=1 dedup=0", 11);
@@ -399,6 +437,7 @@ static const struct check_test tests[] = {
 	{ "recompress", test_recompress },
 	{ "attributes", test_attributes },
 	{ "corruption", test_corruption },
+	{ "discarded_meanwhile", test_discarded_meanwhile },
 	{ "random_work", test_random_work },
 	{ "random_work_spilled", test_random_work_spilled },
 };
