@@ -64,12 +64,14 @@ int hog_cgroup_limit(const char *dir, uint64_t limit)
  * Whoever grows beyond `high` is made to sleep, page for page. So v2 has the limit when all is there already: pages go out
  * while it is set, as many as can be at a time.
  */
-static int shrink(const char *dir, uint64_t limit)
+static int shrink(const char *dir, uint64_t limit, int timeout_s)
 {
 	char path[512], text[32];
+	struct timespec begin, now;
 
 	snprintf(path, sizeof(path), "%s/memory.current", dir);
-	for (int i = 0; i < 200; i++) {
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	do {
 		_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 		ssize_t n;
 		int r;
@@ -86,7 +88,8 @@ static int shrink(const char *dir, uint64_t limit)
 		if (strtoull(text, NULL, 10) <= limit + limit / 4)
 			return hog_cgroup_limit(dir, limit);
 		sleep_ms(50);
-	}
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec - begin.tv_sec < timeout_s);
 	return -ETIMEDOUT;
 }
 
@@ -267,7 +270,7 @@ int hog_start(struct hog *h, size_t bytes, uint64_t limit, int timeout_s)
 		return r;
 	}
 	r = hear(h, timeout_s);
-	return r ? r : shrink(h->cgroup, limit);
+	return r ? r : shrink(h->cgroup, limit, timeout_s);
 }
 
 int hog_check(struct hog *h, int timeout_s)

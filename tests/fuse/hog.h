@@ -28,7 +28,8 @@ int hog_cgroup_enter(const char *dir);
 
 /*
  * Starts one that fills @bytes with the contents of this system's files, no two pages alike, in a cgroup of @limit bytes.
- * Returns when it is full: 0, -ETIMEDOUT, or -ECHILD when it died. In each case hog_end() is due.
+ * Returns when it is full and has no more than that in memory: 0, -ETIMEDOUT (each of both has so much time), or -ECHILD when it
+ * died. In each case hog_end() is due.
  */
 int hog_start(struct hog *h, size_t bytes, uint64_t limit, int timeout_s);
 /*

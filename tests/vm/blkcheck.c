@@ -219,23 +219,12 @@ static int step(struct worker *w)
 	return fsync(w->fd) ? failed(w, -1) : 0;
 }
 
-static int ask_for_faults(bool on)
-{
-	_cleanup_close_ int fd = open("/proc/thread-self/make-it-fail", O_WRONLY | O_CLOEXEC);
-
-	return fd < 0 || write(fd, on ? "1" : "0", 1) != 1 ? -errno : 0;
-}
-
 static void *work(void *arg)
 {
 	struct worker *w = arg;
 
-	if (w->c->faults)
-		w->r = ask_for_faults(true);
 	for (unsigned int i = 0; i < w->c->requests && !w->r; i++)
 		w->r = step(w);
-	if (w->c->faults && !w->r)
-		w->r = ask_for_faults(false);
 	return NULL;
 }
 
@@ -286,11 +275,16 @@ int blkcheck_run(struct blkcheck *c)
 			break;
 		}
 	}
+	if (c->faults)
+		c->faults(true);
+	for (unsigned int i = 0; i < n; i++)
+		pthread_join(workers[i].thread, NULL);
+	if (c->faults)
+		c->faults(false);
 	c->writes = c->reads = c->discards = c->failures = c->wrong = 0;
 	for (unsigned int i = 0; i < n; i++) {
 		struct worker *w = &workers[i];
 
-		pthread_join(w->thread, NULL);
 		if (!w->r)
 			w->r = read_all(w);
 		if (!r)

@@ -19,17 +19,17 @@ struct blkcheck {
 	unsigned int requests; /* of each thread */
 	uint64_t seed;
 	/*
-	 * Requests may fail with EIO or ENOMEM: of a write that did, the pages are what they were or what they were to be. Their threads
-	 * ask for injected faults (task-filter of failslab and the like).
+	 * When given: requests may fail with EIO or ENOMEM; of a write that did, the pages are what they were or what they were to be.
+	 * Called with true when the threads run, and with false when all have ended, before all is read once more.
 	 */
-	bool faults;
+	void (*faults)(bool on);
 	/* Out. */
 	uint64_t writes, reads, discards, failures; /* requests */
 	uint64_t wrong;				    /* pages that were neither */
 	char first[128];			    /* of these: which, and how */
 };
 
-/* 0, whatever was wrong, or -errno when it could not be tried. At the end all is read once more, without faults. */
+/* 0, whatever was wrong, or -errno when it could not be tried. At the end all is read once more. */
 int blkcheck_run(struct blkcheck *c);
 
 #endif

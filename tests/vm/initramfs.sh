@@ -110,8 +110,8 @@ echo "127.0.0.1 localhost" >"$root/etc/hosts"
 : >"$root/etc/fuse.conf"
 : >"$root/etc/fstab"
 ln -s /proc/self/mounts "$root/etc/mtab"
-# Once, then off: busybox's init reaps orphans meanwhile.
-printf '%s\n' '::sysinit:/vm/guest.sh' '::wait:/vm/busybox poweroff -f' >"$root/etc/inittab"
+# Once, then a reset, which ends QEMU (-no-reboot): not each kernel can turn its machine off. busybox's init reaps orphans meanwhile.
+printf '%s\n' '::sysinit:/vm/guest.sh' '::wait:/vm/busybox reboot -f' >"$root/etc/inittab"
 cp "$here/guest.sh" "$root/vm/guest.sh"
 chmod 755 "$root/vm/guest.sh" "$root/vm/busybox"
 grep '^program' "$manifest" >"$root/vm/programs" || die "$manifest names no program"

@@ -53,3 +53,5 @@ for path in "${kept[@]}"; do
 	if [[ -e $path ]]; then echo "$path"; fi
 done | sort -u | tar -c --exclude='*.o' --exclude='*.a' --exclude='*.c' --exclude='*.S' --exclude='*.cmd' \
 	--exclude='vmlinux*' --exclude='*/boot/*' -T - | tar -x -C "$output/build"
+# A source that is a part of each module, in later kernels.
+if [[ -e scripts/module-common.c ]]; then cp scripts/module-common.c "$output/build/scripts/"; fi

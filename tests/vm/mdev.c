@@ -13,19 +13,36 @@
 
 #include "util/cleanup.h"
 
-enum { PATIENCE_MS = 10000, PAUSE_MS = 20 };
+enum { PATIENCE_MS = 10000, PAUSE_MS = 20, DEBUG_PART = 20 };
+
+static unsigned long long pages_before;
+
+unsigned long long mdev_pool_pages(void)
+{
+	unsigned long long pages = 0;
+	const char *line;
+
+	/* Processors keep what they counted for themselves for a while. */
+	check_sh("echo 1 >/proc/sys/vm/stat_refresh");
+	line = strstr(check_read_file("/proc/vmstat", NULL), "nr_zspages ");
+	ASSERT(line && sscanf(line, "nr_zspages %llu", &pages) == 1);
+	return pages;
+}
 
 void mdev_setup(void)
 {
 	if (!getenv("VDRIVE_VM_SERIES"))
 		CHECK_SKIP("not in a guest");
+	pages_before = mdev_pool_pages();
 	ASSERT(MDEV_SH("modprobe memdrive"));
 }
 
 void mdev_teardown(void)
 {
-	if (getenv("VDRIVE_VM_SERIES"))
-		MDEV_SH("modprobe -r memdrive");
+	if (!getenv("VDRIVE_VM_SERIES"))
+		return;
+	MDEV_SH("modprobe -r memdrive");
+	CHECK_UINT(mdev_pool_pages(), pages_before);
 }
 
 static int write_text(const char *path, const char *text)
@@ -186,9 +203,32 @@ bool mdev_sh_at(const struct check_where *w, const char *fmt, ...)
 	       check_fail(w, "`%s` ended with %d: %s%s", c->argv[2], c->status, c->out, c->err);
 }
 
+pid_t mdev_start_meddler(struct mdev d, const char *store)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	for (unsigned int i = 0;; i++) {
+		mdev_set(d, "idle", "all");
+		mdev_set(d, "writeback", i % 2 ? "huge" : "idle");
+		mdev_set(d, "spill_compact", "1");
+		mdev_set(d, "mem_limit", i % 3 ? "1M" : "64M");
+		mdev_set(d, "spill_readback", "%u", i % 3 * 4);
+		mdev_set(d, "recompress", "type=all max_pages=50");
+		if (i % 3 == 0 && !mdev_set(d, "backing_dev", "none")) {
+			/* What is written meanwhile fits. */
+			while (mdev_set(d, "backing_dev", "%s", store))
+				pause_a_bit();
+		}
+	}
+}
+
 int mdev_rounds(int test, int soak)
 {
-	return getenv("VDRIVE_SOAK") ? soak : test;
+	if (!getenv("VDRIVE_SOAK"))
+		return test;
+	return mdev_debug_kernel() && soak / DEBUG_PART > test ? soak / DEBUG_PART : soak;
 }
 
 bool mdev_debug_kernel(void)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "check.h"
 
@@ -21,7 +22,7 @@ struct mdev_mm_stat {
 	unsigned long long orig, compr, used, limit, used_max, same, compacted, huge, huge_since;
 };
 
-/* Skips outside of guests; the module is loaded. A suite's setup, and what unloads it again. */
+/* Skips outside of guests; the module is loaded. A suite's setup, and what unloads it again and looks whether pools are left. */
 void mdev_setup(void);
 void mdev_teardown(void);
 
@@ -31,6 +32,9 @@ struct mdev mdev_add(const char *module);
 struct mdev mdev_make(const char *module, uint64_t bytes, const char *settings);
 char *mdev_node(struct mdev d);			  /* /dev/memdrive0 */
 char *mdev_attr(struct mdev d, const char *attr); /* the path */
+
+/* Pages of all pools of zsmalloc's, also of those that nobody knows any more. */
+unsigned long long mdev_pool_pages(void);
 
 int mdev_set(struct mdev d, const char *attr, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -57,7 +61,13 @@ void mdev_expect_errors(bool expected);
 bool mdev_sh_at(const struct check_where *w, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* With VDRIVE_SOAK: @soak, else @test. */
+/*
+ * A child that does to a memdrive with a backing store whatever can be asked for by hand, over and over, until it is killed. The
+ * store comes and goes.
+ */
+pid_t mdev_start_meddler(struct mdev d, const char *store);
+
+/* With VDRIVE_SOAK: @soak, of which a debugging kernel does a part if that is more than @test; else @test. */
 int mdev_rounds(int test, int soak);
 bool mdev_debug_kernel(void);
 
