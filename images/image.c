@@ -19,9 +19,8 @@ const struct vd_image_format *const vd_image_formats[] = {
 };
 
 const struct vd_wrapping *const vd_wrappings[] = {
-	&vd_wrapping_cso, &vd_wrapping_zso,  &vd_wrapping_ecm,
-	&vd_wrapping_dmg, &vd_wrapping_isz,  &vd_wrapping_gzip,
-	&vd_wrapping_xz,  &vd_wrapping_zstd, NULL,
+	&vd_wrapping_cso, &vd_wrapping_zso,  &vd_wrapping_ecm, &vd_wrapping_dmg,  &vd_wrapping_isz,
+	&vd_wrapping_daa, &vd_wrapping_gzip, &vd_wrapping_xz,  &vd_wrapping_zstd, NULL,
 };
 
 #define WRAPPINGS_MAX 2 /* one in the other: disc.bin.ecm.gz */

@@ -100,6 +100,35 @@ int vd_unpack_xz(const uint8_t *data, size_t len, uint8_t *out, size_t n)
 	return (r == LZMA_OK || r == LZMA_BUF_ERROR) && done == n ? 0 : -EIO;
 }
 
+int vd_unpack_lzma(const uint8_t properties[5], bool x86, const uint8_t *data, size_t len,
+		   uint8_t *out, size_t n)
+{
+	lzma_options_lzma options = { 0 };
+	lzma_filter filters[] = {
+		{ .id = LZMA_FILTER_X86, .options = NULL },
+		{ .id = LZMA_FILTER_LZMA1EXT, .options = &options },
+		{ .id = LZMA_VLI_UNKNOWN, .options = NULL },
+	};
+	size_t in = 0, done = 0;
+	uint8_t first = properties[0];
+	lzma_ret r;
+
+	if (first >= 9 * 5 * 5)
+		return -EIO;
+	options.lc = first % 9;
+	options.lp = first / 9 % 5;
+	options.pb = first / 9 / 5;
+	/* Nothing is farther back than there is output; what the properties say may be far more. */
+	options.dict_size = n < LZMA_DICT_SIZE_MIN ? LZMA_DICT_SIZE_MIN : (uint32_t)n;
+	/* It ends there, so that the filter gives its last bytes too. */
+	options.ext_flags = LZMA_LZMA1EXT_ALLOW_EOPM;
+	lzma_set_ext_size(options, n);
+	r = lzma_raw_buffer_decode(filters + !x86, NULL, data, &in, len, out, &done, n);
+	if (r == LZMA_MEM_ERROR)
+		return -ENOMEM;
+	return done == n ? 0 : -EIO;
+}
+
 int vd_unpack_adc(const uint8_t *data, size_t len, uint8_t *out, size_t n)
 {
 	size_t in = 0, done = 0;

@@ -26,6 +26,9 @@ int vd_unpack_zlib(struct vd_unpacker *u, const uint8_t *data, size_t len, uint8
 int vd_unpack_bzip2(const uint8_t *data, size_t len, uint8_t *out, size_t n);
 int vd_unpack_xz(const uint8_t *data, size_t len, uint8_t *out,
 		 size_t n); /* one stream of a file */
+/* A raw stream of the LZMA SDK's with these properties, also without an end mark; @x86: of code that was filtered first. */
+int vd_unpack_lzma(const uint8_t properties[5], bool x86, const uint8_t *data, size_t len,
+		   uint8_t *out, size_t n);
 /*
  * Apple Data Compression: a byte of 80 and more has 1 to 128 bytes behind it; one of 40 and more copies 4 to 67 bytes from where the two
  * behind it say, others 3 to 18 from where their lower 2 bits and the byte behind it say.

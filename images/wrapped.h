@@ -36,5 +36,6 @@ extern const struct vd_wrapping vd_wrapping_zso;
 extern const struct vd_wrapping vd_wrapping_ecm;
 extern const struct vd_wrapping vd_wrapping_dmg;
 extern const struct vd_wrapping vd_wrapping_isz;
+extern const struct vd_wrapping vd_wrapping_daa;
 
 #endif

@@ -239,6 +239,70 @@ static int write_isz(const char *dir, int split)
 	return save(dir, split ? "isz2" : "isz1");
 }
 
+static void add_lzma(const uint8_t *in, size_t len)
+{
+	lzma_options_lzma options;
+	lzma_filter filters[] = {
+		{ .id = LZMA_FILTER_LZMA1EXT, .options = &options },
+		{ .id = LZMA_VLI_UNKNOWN, .options = NULL },
+	};
+	size_t n = 0;
+
+	if (lzma_lzma_preset(&options, 0))
+		abort();
+	options.ext_flags = 0;
+	lzma_set_ext_size(options, len);
+	if (lzma_raw_buffer_encode(filters, NULL, in, len, seed.data + seed.len, &n, 8192) !=
+	    LZMA_OK)
+		abort();
+	seed.len += n;
+}
+
+/* A chunk of each type there is, the last one short; with a remark before the table. */
+static int write_daa(const char *dir, uint32_t version)
+{
+	static uint8_t chunk[16384];
+	const size_t block = version == 0x110 ? sizeof(chunk) : 4096, size = 2 * block + 2048;
+	const uint32_t table = 76 + 12, table_len = 9;
+	uint8_t *h = add("DAA", 3), *t;
+
+	add(NULL, table + table_len - 3);
+	t = h + table;
+	for (size_t i = 0; i < sizeof(chunk); i++)
+		chunk[i] = plain[i % 500];
+	for (uint32_t i = 0; i < 3; i++) {
+		const size_t n = i < 2 ? block : 2048, from = seed.len;
+		uint32_t len;
+
+		if (version == 0x110 && i == 1)
+			add_lzma(chunk, n);
+		else
+			add_deflated(chunk, n, -15);
+		len = (uint32_t)(seed.len - from);
+		if (version == 0x100) {
+			t[i * 3 + 1] = (uint8_t)len;
+			t[i * 3 + 2] = (uint8_t)(len >> 8);
+		} else {
+			/* 15 bits of length, 1 of the type */
+			vd_put_le16(t + 2 * (size_t)i, (uint16_t)((len - 5) | (i != 1) << 15));
+		}
+	}
+	vd_put_le32(h + 16, table);
+	vd_put_le32(h + 20, version);
+	vd_put_le32(h + 24, table + table_len);
+	vd_put_le32(h + 36, version == 0x110 ? 1 : (uint32_t)block);
+	vd_put_le32(h + 40, (uint32_t)size);
+	if (version == 0x110) {
+		h[61] = 5 << 3 | 1;
+		h[63] = 0x5d;
+	}
+	vd_put_le32(h + 72, (uint32_t)crc32(0, h, 72));
+	vd_put_le32(h + 76, 2);
+	vd_put_le32(h + 80, 12);
+	vd_put_le32(h + 84, 1);
+	return save(dir, version == 0x110 ? "daa110" : "daa100");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -247,7 +311,9 @@ int main(int argc, char **argv)
 		plain[i] = (uint8_t)(i * i / 300 % 7 + i / 100);
 	return write_cso(argv[1], "CISO", 1) || write_cso(argv[1], "CISO", 2) ||
 			       write_cso(argv[1], "ZISO", 1) || write_ecm(argv[1]) ||
-			       write_dmg(argv[1]) || write_isz(argv[1], 0) || write_isz(argv[1], 1)
+			       write_dmg(argv[1]) || write_isz(argv[1], 0) ||
+			       write_isz(argv[1], 1) || write_daa(argv[1], 0x100) ||
+			       write_daa(argv[1], 0x110)
 		       ? EXIT_FAILURE
 		       : EXIT_SUCCESS;
 }

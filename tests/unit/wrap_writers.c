@@ -653,3 +653,139 @@ char *wrap_isz_split(const char *path)
 {
 	return write_isz(path, true);
 }
+
+/* DAA. */
+
+#define DAA_BLOCK 65536u
+#define DAA_LENGTH_BITS 18u
+
+static size_t daa_lzma(const uint8_t *in, size_t len, bool x86, uint8_t *out, size_t room)
+{
+	lzma_options_lzma options;
+	lzma_filter filters[] = {
+		{ .id = LZMA_FILTER_X86, .options = NULL },
+		{ .id = LZMA_FILTER_LZMA1EXT, .options = &options },
+		{ .id = LZMA_VLI_UNKNOWN, .options = NULL },
+	};
+	size_t n = 0;
+
+	ASSERT(!lzma_lzma_preset(&options, 6));
+	options.dict_size = DAA_BLOCK;
+	options.ext_flags = 0;
+	lzma_set_ext_size(options, len);
+	ASSERT(lzma_raw_buffer_encode(filters + !x86, NULL, in, len, out, &n, room) == LZMA_OK);
+	return n;
+}
+
+static void daa_put_bits(uint8_t *p, size_t at, uint32_t v, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++, at++)
+		p[at / 8] = (uint8_t)(p[at / 8] | (v >> i & 1) << (at % 8));
+}
+
+/* Chunk @i into @all, its length and type into @table. */
+static void daa_chunk(const struct wrap_daa *how, const uint8_t *in, size_t n, size_t i,
+		      struct wrap_out *all, uint8_t *table)
+{
+	static const uint8_t masks[] = { 0x0a, 0x35, 0x2d, 0x3f, 0x08, 0x33, 0x09, 0x15 };
+	uint32_t mask = how->hide_bits ? ((i ^ masks[i & 7]) & 0xff) * 0x01010101u : 0, type = 1;
+	uint8_t *out = check_alloc(DAA_BLOCK * 2);
+	size_t have;
+
+	if (how->plain && i % 3 == 2 && n == DAA_BLOCK) {
+		memcpy(out, in, n);
+		have = n + 4;
+	} else if (how->lzma && i % 2 == 0) {
+		have = daa_lzma(in, n, how->x86, out, DAA_BLOCK * 2);
+		type = 0;
+	} else {
+		have = deflate_block(in, n, out, DAA_BLOCK * 2);
+	}
+	/* What is as long as expanded would be taken for what is not compressed. */
+	ASSERT(have < DAA_BLOCK || have == DAA_BLOCK + 4 || how->version == 0x100);
+	if (how->version == 0x100) {
+		table[i * 3] = (uint8_t)(have >> 16);
+		table[i * 3 + 1] = (uint8_t)have;
+		table[i * 3 + 2] = (uint8_t)(have >> 8);
+	} else {
+		daa_put_bits(table, i * (DAA_LENGTH_BITS + 1),
+			     ((uint32_t)have - 5) ^ (mask & ((1u << DAA_LENGTH_BITS) - 1)),
+			     DAA_LENGTH_BITS);
+		daa_put_bits(table, i * (DAA_LENGTH_BITS + 1) + DAA_LENGTH_BITS, type ^ (mask & 1),
+			     1);
+	}
+	wrap_put(all, out, have);
+}
+
+char *wrap_daa(const char *path, const struct wrap_daa *how)
+{
+	size_t len, chunks, table_len, at = 0;
+	const uint8_t *data = (const uint8_t *)check_read_file(path, &len);
+	const bool v110 = how->version == 0x110;
+	struct wrap_out o = { 0 }, all = { 0 };
+	uint8_t *table, *h;
+	char *name = NULL;
+	unsigned int parts = 1;
+
+	chunks = (len + DAA_BLOCK - 1) / DAA_BLOCK;
+	table_len = v110 ? (chunks * (DAA_LENGTH_BITS + 1) + 7) / 8 : chunks * 3;
+	table = check_alloc(table_len);
+	for (size_t i = 0; i < chunks; i++)
+		daa_chunk(how, data + i * DAA_BLOCK,
+			  len - i * DAA_BLOCK < DAA_BLOCK ? len - i * DAA_BLOCK : DAA_BLOCK, i,
+			  &all, table);
+	for (size_t i = 0, key = len / 2048; how->hide_table && i < table_len;
+	     i++, key += len / 2048 >> 8)
+		table[i] = (uint8_t)(table[i] + key);
+	if (how->part)
+		parts = (unsigned int)((all.len + how->part - 1) / how->part);
+	h = wrap_add(&o, NULL, 76 + 20 + (how->part ? 24 + 16 + 495 : 0));
+	memcpy(h, "DAA", 3);
+	vd_put_le32(h + 16, (uint32_t)o.len);
+	vd_put_le32(h + 20, how->version);
+	vd_put_le32(h + 24, (uint32_t)(o.len + table_len));
+	vd_put_le32(h + 28, 1);
+	vd_put_le32(h + 36, v110 ? DAA_BLOCK >> 14 | (how->lzma ? 0x100000u : 0) |
+					    (how->hide_table ? 0x8000000u : 0) |
+					    (how->hide_bits ? 0x20000u : 0)
+				 : DAA_BLOCK);
+	vd_put_le32(h + 40, (uint32_t)len);
+	vd_put_le32(h + 48, (uint32_t)(o.len + table_len + all.len));
+	if (v110) {
+		h[61] = (DAA_LENGTH_BITS - 10) << 3 | 1;
+		h[62] = how->x86;
+		h[63] = (2 * 5 + 0) * 9 + 3;
+		vd_put_le32(h + 64, DAA_BLOCK);
+	}
+	vd_put_le32(h + 72, (uint32_t)crc32(0, h, 72));
+	/* A remark; of several files also what they are. */
+	vd_put_le32(h + 76, 4);
+	vd_put_le32(h + 80, 20);
+	if (how->part) {
+		vd_put_le32(h + 96, 1);
+		vd_put_le32(h + 100, 24);
+		vd_put_le32(h + 120, 2);
+		vd_put_le32(h + 124, 16 + 495);
+		vd_put_le32(h + 128, parts);
+		vd_put_le32(h + 132, 1);
+	}
+	wrap_put(&o, table, table_len);
+	for (unsigned int i = 0; i < parts; i++) {
+		size_t n = how->part && all.len - at > how->part ? how->part : all.len - at;
+
+		if (i) {
+			o.len = 0;
+			h = wrap_add(&o, NULL, 40 + 24);
+			memcpy(h, "DAA VOL", 7);
+			vd_put_le32(h + 16, 40 + 24);
+			vd_put_le32(h + 36, (uint32_t)crc32(0, h, 36));
+		}
+		wrap_put(&o, all.data + at, n);
+		at += n;
+		if (i)
+			save(&o, path, check_printf(".part%02u.daa", i + 1));
+		else
+			name = save(&o, path, how->part ? ".part01.daa" : ".daa");
+	}
+	return name;
+}

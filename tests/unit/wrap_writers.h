@@ -41,4 +41,12 @@ void wrap_dmg_bytes(struct wrap_out *o, const uint8_t *data, size_t len, const u
 char *wrap_isz(const char *path);
 char *wrap_isz_split(const char *path);
 
+/* DAA of a version, 0x100 or 0x110; in files of at most @part bytes called NAME.part01.daa ..., 0: in one, NAME.daa. */
+struct wrap_daa {
+	uint32_t version;
+	bool lzma, x86, hide_table, hide_bits, plain;
+	size_t part;
+};
+char *wrap_daa(const char *path, const struct wrap_daa *how);
+
 #endif
