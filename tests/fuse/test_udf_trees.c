@@ -4,13 +4,14 @@
  * modes, owners, times, sizes, contents, links. The kernel is Debian's User Mode Linux; it is started twice, so that it reads what is on the
  * disc and not what it remembers.
  *
- * What neither writes is made of what they wrote: virtual and metadata partitions by renaming the partition that all addresses are
- * in (udf_rewrite.h). The kernel reads these, too.
+ * What the kernel does not write, but reads: virtual and metadata partitions and rare descriptors (udfbuild.h), and bridges with
+ * ISO 9660 by genisoimage.
  *
  * For people who work on the reader, $VDRIVE_UDF_IMAGES takes only images with that in their name.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,11 +20,16 @@
 #include "check.h"
 #include "oracle.h"
 #include "treelist.h"
+#include "unit/udfbuild.h"
 #include "util/cleanup.h"
 #include "vdtree.h"
 
 #define M(function, media, revision, block, extra)                                                 \
 	X(function, media, revision, block, extra, "posix", 96)
+
+/* By udfbuild.c; by genisoimage -udf. */
+#define B(function, kind, block, ad) X(function, "built", "", block, "", NULL, (kind) << 4 | (ad))
+#define G(function, options) X(function, "bridge", "", 2048, options, NULL, 0)
 
 #ifdef UDF_TREES_BIG
 #define IMAGES                                                                                     \
@@ -48,7 +54,17 @@
 	M(cdrw_150, "cdrw", "1.50", 2048, "")                                                      \
 	M(cdrw_201, "cdrw", "2.01", 2048, "")                                                      \
 	M(dvdrw_150, "dvdrw", "1.50", 2048, "")                                                    \
-	M(dvdrw_201, "dvdrw", "2.01", 2048, "")
+	M(dvdrw_201, "dvdrw", "2.01", 2048, "")                                                    \
+	B(built_physical, UDFB_PHYSICAL, 2048, UDFB_LONG)                                          \
+	B(built_short, UDFB_PHYSICAL, 512, UDFB_SHORT)                                             \
+	B(built_sparable, UDFB_SPARABLE, 2048, UDFB_SHORT)                                         \
+	B(built_vat_150, UDFB_VIRTUAL_150, 2048, UDFB_LONG)                                        \
+	B(built_vat_200, UDFB_VIRTUAL_200, 2048, UDFB_LONG)                                        \
+	B(built_metadata, UDFB_METADATA, 2048, UDFB_LONG)                                          \
+	B(built_metadata_4096, UDFB_METADATA, 4096, UDFB_LONG)                                     \
+	G(bridge_rock, "-R -J")                                                                    \
+	G(bridge_joliet, "-J")                                                                     \
+	G(bridge_plain, "")
 #endif
 
 static struct image {
@@ -66,9 +82,46 @@ static struct image {
 
 static const char *missing;
 
+static bool make_built(const struct image *im)
+{
+	struct udfb *b = udfb_new();
+
+	b->kind = (enum udfb_kind)(im->mib >> 4);
+	b->block = (uint32_t)im->block;
+	b->extended = b->kind % 2;
+	b->revision = b->kind == UDFB_METADATA ? 0x0250 : 0x0201;
+	udfb_fill(b, (enum udfb_ad)(im->mib & 15));
+	udfb_finish(b);
+	check_write_file(im->path, b->image, b->size);
+	udfb_free(b);
+	return true;
+}
+
+/* A folder as authors of DVD-Video make them, and others. */
+static bool make_bridge(const struct image *im)
+{
+	const char *dir = check_path("source");
+
+	if (access(dir, F_OK))
+		check_sh(
+			"set -e; mkdir -p '%s'/VIDEO_TS '%s'/AUDIO_TS '%s/a folder/deep'; cd '%s';"
+			"for i in IFO BUP; do head -c 12288 /dev/urandom >VIDEO_TS/VIDEO_TS.$i; done;"
+			"head -c 3000000 /dev/urandom >VIDEO_TS/VTS_01_1.VOB; echo x >'a folder/deep/x y.txt';"
+			"i=0; while [ $i -lt 200 ]; do echo $i >\"a folder/a file with a long name $i.txt\"; i=$((i + 1)); done",
+			dir, dir, dir, dir);
+	return CHECK_INT(check_sh("genisoimage -quiet -udf %s -V BRIDGE -o '%s' '%s'", im->extra,
+				  im->path, dir)
+				 ->status,
+			 0);
+}
+
 static bool make(struct image *im)
 {
 	im->path = check_path("%s.udf", im->name);
+	if (!strcmp(im->media, "built"))
+		return make_built(im);
+	if (!strcmp(im->media, "bridge"))
+		return make_bridge(im);
 	return CHECK_INT(check_sh("mkudffs --new-file -m %s -r %s -b %d %s -l '%s' '%s' %d",
 				  im->media, im->revision, im->block, im->extra, im->name, im->path,
 				  im->mib * 1024 / im->block * 1024)
@@ -86,7 +139,7 @@ static bool in_kernel(bool fill)
 	for (size_t i = 0; i < VD_ARRAY_SIZE(images); i++) {
 		struct image *im = &images[i];
 
-		if (im->made)
+		if (im->made && (im->fill || !fill))
 			jobs[n++] = (struct oracle_job){ .iso = im->path,
 							 .type = "udf",
 							 .fill = fill ? im->fill : NULL };
@@ -94,7 +147,7 @@ static bool in_kernel(bool fill)
 	ok = oracle_uml(check_tmpdir(), jobs, n);
 	n = 0;
 	for (size_t i = 0; ok && i < VD_ARRAY_SIZE(images); i++)
-		if (images[i].made)
+		if (images[i].made && (images[i].fill || !fill))
 			images[i].job = jobs[n++];
 	return ok;
 }
@@ -126,6 +179,27 @@ static void teardown(void)
 		tree_free(&images[i].job.tree);
 }
 
+/* What udfbuild.c makes and Linux 6.1 shows otherwise. */
+static const struct exception {
+	const char *images, *path, *why;
+} exceptions[] = {
+	{ "built_*", "folder */_#*",
+	  "names in no character set are left out, or listed and not found" },
+	{ "built_*", "folder */\xef\xbf\xbd*", "half a character of UTF-16 is one of these" },
+	{ "built_*", "folder */\xe6\xbc\xa2*", "names are cut before the 255th byte" },
+	{ "built_[vm]*", "folder */versions",
+	  "the second block of an ICB is taken for the one behind the first on the disc" },
+};
+
+static bool is_excepted(const char *name, const char *path)
+{
+	for (size_t i = 0; i < VD_ARRAY_SIZE(exceptions); i++)
+		if (!fnmatch(exceptions[i].images, name, 0) &&
+		    !fnmatch(exceptions[i].path, path, 0))
+			return true;
+	return false;
+}
+
 /* Every field of every line. */
 static void compare(const char *name, const struct tree *got, const struct tree *want)
 {
@@ -141,7 +215,8 @@ static void compare(const char *name, const struct tree *got, const struct tree 
 		char *ours = order <= 0 ? tree_entry_line(a) : NULL;
 		char *theirs = order >= 0 ? tree_entry_line(b) : NULL;
 
-		if ((!ours || !theirs || strcmp(ours, theirs)) && n++ < 6)
+		if ((!ours || !theirs || strcmp(ours, theirs)) &&
+		    !is_excepted(name, order <= 0 ? a->path : b->path) && n++ < 6)
 			fprintf(f, "    vdrive   %s\n    kernel   %s\n", ours ? ours : "-",
 				theirs ? theirs : "-");
 		free(ours);
@@ -166,9 +241,9 @@ static void compare_image(size_t i)
 		CHECK_SKIP("not chosen by VDRIVE_UDF_IMAGES");
 	ASSERT(im->made);
 	ASSERT_STR(im->job.error, "");
-	CHECK(im->job.tree.n > (strcmp(im->fill, "huge") ? 450u : 3u));
+	CHECK(im->job.tree.n > (!im->fill ? 50 : strcmp(im->fill, "huge") ? 450u : 3u));
 	tree_free(&got);
-	if (vdtree_library(im->path, "", &got))
+	if (vdtree_library(im->path, "udf", &got))
 		compare(im->name, &got, &im->job.tree);
 	tree_free(&got);
 }

@@ -748,11 +748,9 @@ static void move_packets(struct udfb *b)
 		vd_put_le16(p + 48, SPARES);
 		vd_put_le32(p + 52, 7 + t);
 		for (uint32_t i = 0; i < SPARES; i++) {
-			/* Not in order, and two that are free. */
-			uint32_t k = 1 - i;
-
-			vd_put_le32(p + 56 + 8 * i, i < 2 ? moved[k] : UINT32_MAX);
-			vd_put_le32(p + 60 + 8 * i, b->spare + (i < 2 ? k : i) * PACKET);
+			/* In ascending order; two are free. */
+			vd_put_le32(p + 56 + 8 * i, i < 2 ? moved[i] : UINT32_MAX);
+			vd_put_le32(p + 60 + 8 * i, b->spare + i * PACKET);
 		}
 		tag(p, 0, location, 56 + 8 * SPARES - 16);
 		b->sparing[t] = location * b->block;
@@ -889,5 +887,97 @@ void udfb_finish(struct udfb *b)
 		blocks = (uint32_t)(b->size / b->block);
 		put_anchor(b, blocks - 1);
 		b->last_anchor = (blocks - 1) * b->block;
+	}
+}
+
+void udfb_fill(struct udfb *b, enum udfb_ad ad)
+{
+	/* Slashes, a NUL, "." and "..", an unknown compression, UTF-16 cut in half, an unpaired surrogate, nothing. */
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *shown;
+	} names[] = {
+		{ "\10a/b", 4, "a_b#F667" },
+		{ "\10a//b.txt", 9, "a_b#AD1F.txt" },
+		{ "\10z\0z.longer", 11, "z_z.longer#51E9" },
+		{ "\10.", 2, ".#C5AC" },
+		{ "\10..", 3, "..#E045" },
+		{ "\20\0x\0/\0.\0y", 9, "x_#08F8.y" },
+		{ "\11what", 5, "_#279A" },
+		{ "\20\0a\0", 4, "_#381B" },
+		{ "\20\xd8\0\0a", 5,
+		  "\xef\xbf\xbd"
+		  "a" },
+		{ "", 0, "_#0000" },
+	};
+	struct udfb_node *first = udfb_file(b, NULL, "first", "1", 1), *d, *n;
+	static uint8_t data[70000];
+	char text[300];
+
+	/* A third of it are holes, where it is written in pieces. */
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i / 8192 % 3 == 1 ? 0 : i * 7 >> 3);
+	first->ad = UDFB_EMBEDDED;
+	d = udfb_dir(b, NULL, "folder \xe2\x82\xac");
+	d->mode = 0750;
+	udfb_dir(b, d, "empty");
+	n = udfb_dir(b, d, "embedded");
+	n->ad = UDFB_EMBEDDED;
+	udfb_file(b, n, "inside", "in", 2)->ad = UDFB_EMBEDDED;
+	n = udfb_file(b, d, "whole", data, sizeof(data));
+	n->ad = ad;
+	n->mode = 06711;
+	n->uid = 1000;
+	n->gid = 100;
+	n = udfb_file(b, d, "pieces", data, sizeof(data));
+	n->ad = ad;
+	n->piece = 8192 / b->block;
+	n = udfb_file(b, d, "continued", data, sizeof(data));
+	n->ad = ad;
+	n->piece = 8192 / b->block;
+	n->ads = 2;
+	n = udfb_file(b, d, "versions", "new", 3);
+	n->strategy4096 = true;
+	n->ad = UDFB_EMBEDDED;
+	udfb_file(b, d, "nothing", "", 0)->ad = ad;
+	n = udfb_file(b, d, "again", "", 0);
+	n->same = first;
+	first->links = 2;
+	udfb_link(b, d, "to root", "/")->ad = UDFB_EMBEDDED;
+	udfb_link(b, d, "to elsewhere", "../a/./\xe2\x82\xac/b.txt")->ad = UDFB_EMBEDDED;
+	udfb_link(b, d, "to nowhere", "/some/where")->ad = ad == UDFB_EMBEDDED ? ad : UDFB_LONG;
+	n = udfb_file(b, d, "char", "", 0);
+	n->type = 7;
+	n->major = 259;
+	n->minor = 70000;
+	udfb_file(b, d, "fifo", "", 0)->type = 9;
+	udfb_file(b, d, "socket", "", 0)->type = 10;
+	n = udfb_file(b, d, "nobody", "", 0);
+	n->uid = n->gid = UINT32_MAX;
+	n = udfb_file(b, d, "deleted", "", 0);
+	n->flags = 4;
+	n->shown[0] = '\0';
+	n = udfb_file(b, d, "hidden", "", 0);
+	n->flags = 1;
+	n->shown[0] = '\0';
+	udfb_file(b, d, "use", "", 0)->use = 44;
+	udfb_file(b, d, "disc \xf0\x9f\x92\xbf", "", 0);
+	memset(text, 'n', 254);
+	text[254] = '\0';
+	udfb_file(b, d, text, "", 0);
+	for (size_t i = 0; i < 85; i++)
+		memcpy(text + 3 * i, "\xe6\xbc\xa2", 3);
+	text[255] = '\0';
+	udfb_file(b, d, text, "", 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		n = udfb_file(b, d, NULL, "", 0);
+		udfb_raw_name(n, names[i].bytes, names[i].len, names[i].shown);
+	}
+	d = udfb_dir(b, NULL, "many");
+	for (int i = 0; i < 30; i++) {
+		snprintf(text, sizeof(text), "file number %02d", i);
+		n = udfb_file(b, d, text, data, (size_t)i);
+		n->ad = UDFB_EMBEDDED;
 	}
 }

@@ -89,6 +89,8 @@ struct udfb_node *udfb_stream(struct udfb *b, struct udfb_node *owner, const cha
 /* UTF-8; or as it is to be on the disc, and shown. */
 void udfb_name(struct udfb_node *n, const char *utf8);
 void udfb_raw_name(struct udfb_node *n, const void *bytes, size_t len, const char *shown);
+/* All kinds of entries; files with allocation descriptors of that form. */
+void udfb_fill(struct udfb *b, enum udfb_ad ad);
 void udfb_finish(struct udfb *b);
 /* Checksum and CRC of the descriptor at @at of an image. */
 void udfb_retag(uint8_t *image, uint32_t at);
