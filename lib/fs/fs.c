@@ -9,6 +9,9 @@
 #include "fs/iso9660/iso9660.h"
 #include "fs/udf/udf.h"
 #include "util/cleanup.h"
+#include "util/endian.h"
+
+#define APM_MAX 16u /* entries of an Apple partition map that are looked at */
 
 enum option_kind { OPT_FLAG, OPT_SESSION, OPT_ID, OPT_MODE, OPT_MAP, OPT_CHECK };
 
@@ -261,6 +264,52 @@ int vd_fs_open(struct vd_disc *disc, const struct vd_fs_options *o, struct vd_fs
 			"it has neither UDF nor ISO 9660; it has %s, which is not supported",
 			other);
 	return vd_error_set(err, -EMEDIUMTYPE, "it has no file system that is known");
+}
+
+/* Of a hybrid: at the beginning of the disc, or in a partition that its Apple partition map has. */
+static const char *find_hfs(struct vd_disc *disc)
+{
+	/* Blocks of the map are those of a CD or of a disk. */
+	static const uint32_t blocks[] = { 512, 2048 };
+	uint64_t starts[1 + VD_ARRAY_SIZE(blocks) * APM_MAX] = { 0 };
+	uint8_t p[136];
+	size_t n = 1;
+
+	for (size_t b = 0; b < VD_ARRAY_SIZE(blocks); b++) {
+		for (uint32_t i = 1; i <= APM_MAX; i++) {
+			/* "PM", the number of entries at 4, the start at 8, the type at 48 (Inside Macintosh: Devices, 3). */
+			if (vd_disc_pread(disc, p, sizeof(p), (uint64_t)i * blocks[b]) ||
+			    memcmp(p, "PM", 2))
+				break;
+			if (!strncmp((char *)p + 48, "Apple_HFS", 9))
+				starts[n++] = (uint64_t)vd_get_be32(p + 8) * blocks[b];
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (vd_disc_pread(disc, p, sizeof(p), starts[i] + 1024))
+			continue;
+		if (!memcmp(p, "H+", 2) || !memcmp(p, "HX", 2))
+			return "hfs+";
+		/* An HFS+ volume may be wrapped in one that is HFS: what is embedded is named at 124. */
+		if (!memcmp(p, "BD", 2))
+			return memcmp(p + 124, "H+", 2) ? "hfs" : "hfs+";
+	}
+	return NULL;
+}
+
+size_t vd_fs_others(struct vd_fs *fs, const char *out[VD_FS_OTHERS_MAX])
+{
+	const bool udf = !strcmp(fs->ops->name, "udf");
+	const char *hfs = find_hfs(fs->disc);
+	size_t n = 0;
+
+	if (!udf && vd_udf_probe(fs->disc))
+		out[n++] = "udf";
+	if (udf && vd_iso_probe(fs->disc))
+		out[n++] = "iso9660";
+	if (hfs)
+		out[n++] = hfs;
+	return n;
 }
 
 void vd_fs_close(struct vd_fs *fs)

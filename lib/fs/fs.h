@@ -109,6 +109,10 @@ int vd_fs_open(struct vd_disc *disc, const struct vd_fs_options *o, struct vd_fs
 	       struct vd_error *err);
 void vd_fs_close(struct vd_fs *fs); /* NULL is fine */
 
+#define VD_FS_OTHERS_MAX 4
+/* The names of file systems that are on the disc beside @fs: of bridges and hybrids. Returns how many. */
+size_t vd_fs_others(struct vd_fs *fs, const char *out[VD_FS_OTHERS_MAX]);
+
 int vd_fs_getattr(struct vd_fs *fs, uint64_t ino, struct vd_fs_attr *attr);
 /* -ENOENT, -ENOTDIR, -ELOOP. "." and ".." are not looked up. */
 int vd_fs_lookup(struct vd_fs *fs, uint64_t dir, const char *name, size_t len,

@@ -301,6 +301,12 @@ static int fill_many(void)
 static int fill_huge(void)
 {
 	TRY(put_sparse("5 GiB", 5ull << 30, (5ull << 30) - 100000, 100000));
+	return 0;
+}
+
+static int fill_more_huge(void)
+{
+	TRY(fill_huge());
 	TRY(put_sparse("5 GiB of nothing", 5ull << 30, 0, 0));
 	TRY(put_sparse("4 GiB and a byte", (4ull << 30) + 1, (4ull << 30) - 10, 11));
 	return 0;
@@ -315,6 +321,8 @@ int uml_fill(const char *what)
 		return fill_many();
 	if (!strcmp(what, "huge"))
 		return fill_huge();
+	if (!strcmp(what, "more huge"))
+		return fill_more_huge();
 	errno = EINVAL;
 	return failed(what);
 }

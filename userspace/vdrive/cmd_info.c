@@ -95,6 +95,12 @@ static void json_volume(struct json *j, const struct report *r)
 	json_string(j, "label", r->fs->volume);
 	json_string(j, "view", r->fs->view);
 	json_number(j, "session", (uint64_t)r->fs->session);
+	json_begin(j, "other_filesystems", '[');
+	for (size_t i = 0; i < r->nothers; i++)
+		json_string(j, NULL, r->others[i]);
+	json_end(j, ']');
+	if (r->udf)
+		info_json_udf(j, r->udf);
 	if (iso) {
 		json_string(j, "volume_id", iso->volume_id);
 		json_string(j, "system_id", iso->system_id);
@@ -182,14 +188,14 @@ void info_put(const char *key, const char *value)
 	printf("%-16s%s\n", key, safe);
 }
 
-static void put_time(const char *key, time_t t)
+void info_put_time(const char *key, time_t t)
 {
 	char buf[32];
 
 	info_put(key, text_time(t, buf));
 }
 
-static void put_size(const char *key, uint64_t bytes)
+void info_put_size(const char *key, uint64_t bytes)
 {
 	char buf[16];
 
@@ -219,6 +225,10 @@ static void print_volume(const struct report *r)
 	info_put("File system:", r->fs->ops->name);
 	info_put("Label:", r->fs->volume);
 	info_put("Shown as:", r->fs->view);
+	for (size_t i = 0; i < r->nothers; i++)
+		info_put(i ? "" : "Also on it:", r->others[i]);
+	if (r->udf)
+		info_print_udf(r->udf);
 	if (!iso)
 		return;
 	list_trees(iso, trees);
@@ -227,7 +237,7 @@ static void print_volume(const struct report *r)
 		printf("%-16s%d\n", "Joliet level:", iso->joliet_level);
 	if (iso->zisofs_seen)
 		info_put("Compression:", "zisofs");
-	put_size("Volume size:", iso->bytes);
+	info_put_size("Volume size:", iso->bytes);
 	printf("%-16s%u\n", "Block size:", iso->block);
 	info_put("Volume id:", iso->volume_id);
 	info_put("System id:", iso->system_id);
@@ -235,10 +245,10 @@ static void print_volume(const struct report *r)
 	info_put("Publisher id:", iso->publisher_id);
 	info_put("Preparer id:", iso->preparer_id);
 	info_put("Application id:", iso->application_id);
-	put_time("Created:", iso->created);
-	put_time("Modified:", iso->modified);
-	put_time("Expires:", iso->expires);
-	put_time("Effective:", iso->effective);
+	info_put_time("Created:", iso->created);
+	info_put_time("Modified:", iso->modified);
+	info_put_time("Expires:", iso->expires);
+	info_put_time("Effective:", iso->effective);
 	list_partition_tables(iso, tables);
 	put_list("Partitions:", tables, VD_ARRAY_SIZE(tables), "none");
 }
@@ -272,7 +282,7 @@ static void print_text(const struct report *r)
 
 	info_put("Image:", r->path);
 	info_put("Format:", kind);
-	put_size("Size:", r->size);
+	info_put_size("Size:", r->size);
 	info_print_disc(r);
 	if (r->fs)
 		print_volume(r);
@@ -334,12 +344,18 @@ static int tell(struct caged *caged, void *arg)
 			free(r.iso);
 			r.iso = NULL;
 		}
+	} else if (r.fs) {
+		r.udf = need(calloc(1, sizeof(*r.udf)));
+		vd_udf_info(r.fs, r.udf);
 	}
+	if (r.fs)
+		r.nothers = vd_fs_others(r.fs, r.others);
 	if (q->as_json)
 		print_json(&j, &r);
 	else
 		print_text(&r);
 	free(r.iso);
+	free(r.udf);
 	vd_fs_close(r.fs);
 	vd_disc_close(r.disc);
 	return status;

@@ -4,6 +4,7 @@
 #define VDRIVE_INFO_H
 
 #include "fs/iso9660/iso9660.h"
+#include "fs/udf/udf.h"
 #include "images/image.h"
 #include "userspace/vdrive/vdrive.h"
 
@@ -14,6 +15,9 @@ struct report {
 	struct vd_disc *disc;
 	struct vd_fs *fs;
 	struct vd_iso_info *iso;
+	struct vd_udf_info *udf;
+	const char *others[VD_FS_OTHERS_MAX]; /* file systems beside the one shown */
+	size_t nothers;
 	uint64_t size; /* of the file; of a disc in a drive: 2048 bytes a sector */
 };
 
@@ -27,6 +31,8 @@ struct report {
 /* "key:   value", made safe; nothing for an empty one. */
 void info_put(const char *key, const char *value);
 void info_json_time(struct json *j, const char *key, time_t t);
+void info_put_time(const char *key, time_t t);
+void info_put_size(const char *key, uint64_t bytes);
 
 /* info_disc.c: medium and numbers of the disc, then tracks, sessions, CD-TEXT. */
 void info_json_disc(struct json *j, const struct report *r);
@@ -36,5 +42,9 @@ void info_print_disc(const struct report *r);
 void info_print_tracks(const struct report *r);
 void info_print_sessions(const struct report *r);
 void info_print_cdtext(const struct report *r);
+
+/* info_udf.c */
+void info_json_udf(struct json *j, const struct vd_udf_info *udf);
+void info_print_udf(const struct vd_udf_info *udf);
 
 #endif
