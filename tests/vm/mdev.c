@@ -228,7 +228,9 @@ int mdev_rounds(int test, int soak)
 {
 	if (!getenv("VDRIVE_SOAK"))
 		return test;
-	return mdev_debug_kernel() && soak / DEBUG_PART > test ? soak / DEBUG_PART : soak;
+	if (!mdev_debug_kernel())
+		return soak;
+	return soak / DEBUG_PART > test ? soak / DEBUG_PART : test;
 }
 
 bool mdev_debug_kernel(void)

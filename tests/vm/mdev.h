@@ -67,7 +67,7 @@ bool mdev_sh_at(const struct check_where *w, const char *fmt, ...)
  */
 pid_t mdev_start_meddler(struct mdev d, const char *store);
 
-/* With VDRIVE_SOAK: @soak, of which a debugging kernel does a part if that is more than @test; else @test. */
+/* With VDRIVE_SOAK: @soak, of which a debugging kernel does a twentieth, but at least @test; else @test. */
 int mdev_rounds(int test, int soak);
 bool mdev_debug_kernel(void);
 

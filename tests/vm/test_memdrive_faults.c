@@ -213,17 +213,17 @@ static void without_memory(const char *percent_, unsigned int requests_)
 
 static void test_memory_1(void)
 {
-	without_memory("1", (unsigned)mdev_rounds(300, 2000));
+	without_memory("1", (unsigned)mdev_rounds(300, 20000));
 }
 
 static void test_memory_3(void)
 {
-	without_memory("3", (unsigned)mdev_rounds(300, 2000));
+	without_memory("3", (unsigned)mdev_rounds(300, 20000));
 }
 
 static void test_memory_10(void)
 {
-	without_memory("10", (unsigned)mdev_rounds(300, 2000));
+	without_memory("10", (unsigned)mdev_rounds(300, 20000));
 }
 
 /* Requests to the store fail, above the loop device that it is. */
@@ -237,7 +237,7 @@ static void test_requests(void)
 	struct blkcheck c = {
 		.bytes = 16 * MIB,
 		.threads = 4,
-		.requests = (unsigned)mdev_rounds(300, 2000),
+		.requests = (unsigned)mdev_rounds(300, 20000),
 		.seed = 5,
 		.faults = request_faults,
 	};
@@ -317,7 +317,7 @@ static void test_comes_and_goes(void)
 	set_interval(40);
 	quiet(true);
 	memory_faults(true);
-	for (int i = 0; i < mdev_rounds(60, 1000); i++) {
+	for (int i = 0; i < mdev_rounds(60, 20000); i++) {
 		int r = try_add(control, &d.number), n = 0;
 
 		/* The block layer's, when there is no memory for a disk's name. */
@@ -384,7 +384,7 @@ static void test_loading(void)
 	set_interval(100);
 	quiet(true);
 	memory_faults(true);
-	for (int i = 0; i < mdev_rounds(40, 400); i++) {
+	for (int i = 0; i < mdev_rounds(40, 8000); i++) {
 		int n = 0, r = syscall(SYS_finit_module, fd, "num_devices=3", 0) ? -errno : 0;
 
 		expect_clean("finit_module", r, 0, &odd);
