@@ -119,16 +119,25 @@ int outputs_open_in(struct outputs *o, const char *dir, const char *name, struct
 	return f->fd;
 }
 
+/* The @nth name beside the one that @f is to have. */
+static char *name_beside(const struct output *f, int n)
+{
+	char *name = temp_name(f->path);
+
+	sprintf(name + strlen(name) - 6, "%06x", (unsigned int)(getpid() * 100 + n) & 0xffffff);
+	return name;
+}
+
+#define NAMES 100
+
 /* Gives a file without a name one, beside the one it is to have. */
 static int give_name(struct output *f)
 {
 	_cleanup_free_ char *from = format("/proc/self/fd/%d", f->fd);
 
-	for (int i = 0; i < 100; i++) {
-		char *name = temp_name(f->path);
+	for (int i = 0; i < NAMES; i++) {
+		char *name = name_beside(f, i);
 
-		sprintf(name + strlen(name) - 6, "%06x",
-			(unsigned int)(getpid() * 100 + i) & 0xffffff);
 		if (!linkat(AT_FDCWD, from, AT_FDCWD, name, AT_SYMLINK_FOLLOW)) {
 			f->temp = name;
 			return 0;
@@ -138,6 +147,31 @@ static int give_name(struct output *f)
 			return -errno;
 	}
 	return -EEXIST;
+}
+
+/* Never onto what is there, as far as the file system can say so. */
+static int move(const char *from, const char *to)
+{
+	if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
+		return 0;
+	return errno == EINVAL && !rename(from, to) ? 0 : -errno;
+}
+
+/* Makes room for @f; what was there stays beside. */
+static int move_old(struct output *f)
+{
+	int r = -EEXIST;
+
+	for (int i = NAMES; r == -EEXIST && i < 2 * NAMES; i++) {
+		char *name = name_beside(f, i);
+
+		r = move(f->path, name);
+		if (!r)
+			f->old = name;
+		else
+			free(name);
+	}
+	return r == -ENOENT ? 0 : r;
 }
 
 static int appear(struct outputs *o, struct output *f)
@@ -152,13 +186,13 @@ static int appear(struct outputs *o, struct output *f)
 	r = f->temp ? 0 : give_name(f);
 	if (r)
 		return r;
-	r = renameat2(AT_FDCWD, f->temp, AT_FDCWD, f->path, o->replace ? 0 : RENAME_NOREPLACE);
-	if (r && errno == EINVAL && !o->replace)
-		r = rename(f->temp, f->path); /* a file system that knows no flags */
-	if (r)
-		return -errno;
-	free(VD_TAKE_PTR(f->temp));
-	return 0;
+	if (o->replace)
+		r = rename(f->temp, f->path) ? -errno : 0;
+	else
+		r = move(f->temp, f->path);
+	if (!r)
+		free(VD_TAKE_PTR(f->temp));
+	return r;
 }
 
 static void sync_folder(const char *path)
@@ -171,8 +205,22 @@ static void sync_folder(const char *path)
 		(void)fsync(fd);
 }
 
+/* As it was before. The sheet goes first and comes last. */
+static void take_back(struct outputs *o)
+{
+	for (size_t i = o->n; o->n > 1 && i > 0; i--)
+		if (o->v[i - 1].there)
+			(void)unlink(o->v[i - 1].path);
+	for (size_t i = 0; i < o->n; i++)
+		if (o->v[i].old)
+			(void)move(o->v[i].old, o->v[i].path);
+}
+
 int outputs_commit(struct outputs *o, struct vd_error *err)
 {
+	struct output *failed = NULL;
+	int r = 0;
+
 	for (size_t i = 0; i < o->n; i++)
 		if (fsync(o->v[i].fd))
 			return vd_error_errno(err, -errno, "%s", o->v[i].path);
@@ -187,13 +235,26 @@ int outputs_commit(struct outputs *o, struct vd_error *err)
 		sync_folder(o->dir);
 		return 0;
 	}
-	for (size_t i = 0; i < o->n; i++) {
-		int r = appear(o, &o->v[i]);
-
-		if (r)
-			return vd_error_errno(err, r, "%s", o->v[i].path);
-		sync_folder(o->v[i].path);
+	/* One replaces another in one step. */
+	for (size_t i = o->n; o->replace && o->n > 1 && i > 0 && !r; i--) {
+		failed = &o->v[i - 1];
+		r = move_old(failed);
+		sync_folder(failed->path);
 	}
+	for (size_t i = 0; i < o->n && !r; i++) {
+		failed = &o->v[i];
+		r = appear(o, failed);
+		failed->there = !r;
+		sync_folder(failed->path);
+	}
+	if (r) {
+		vd_error_errno(err, r, "%s", failed->path);
+		take_back(o);
+		return r;
+	}
+	for (size_t i = 0; i < o->n; i++)
+		if (o->v[i].old)
+			(void)unlink(o->v[i].old);
 	return 0;
 }
 
@@ -204,6 +265,7 @@ void outputs_drop(struct outputs *o)
 		if (o->v[i].temp)
 			(void)unlink(o->v[i].temp);
 		free(o->v[i].temp);
+		free(o->v[i].old);
 		free(o->v[i].path);
 	}
 	if (o->dir_temp)
