@@ -82,6 +82,12 @@ static bool range_add(struct range *r, int32_t lba, bool is_one, enum vd_unrepre
 	return true;
 }
 
+/* Of the image, rather than of what we have to read it with. */
+static bool is_damage(int r)
+{
+	return r && r != -ENOMEM && r != -EINTR;
+}
+
 /*
  * Looks at the sectors [*at, end) of one extent. Ends when a range has, or with *budget; *at is where it goes on then.
  * 1: the range has ended.
@@ -101,11 +107,11 @@ static int scan_extent(struct vd_disc *d, const struct vd_extent *x, int32_t *at
 		if (n > *budget)
 			n = *budget;
 		ret = vd_disc_read_sectors(d, *at, n, VD_READ_MAIN, buf);
-		if (ret == -EIO && n > 1) {
+		if (is_damage(ret) && n > 1) {
 			n = 1;
 			ret = vd_disc_read_sectors(d, *at, n, VD_READ_MAIN, buf);
 		}
-		if (ret && ret != -EIO)
+		if (ret && !is_damage(ret))
 			return ret;
 		for (uint32_t i = 0; i < n; i++) {
 			enum vd_unrepresentable why = VD_UNREP_UNREADABLE;

@@ -361,7 +361,8 @@ static int read_bca(struct mds *m)
 	const uint16_t len = vd_get_le16(m->data + 26);
 	const uint8_t *p;
 
-	if (!len)
+	/* Of 188 bytes at most (ECMA-267, annex K): what is longer than any structure is something else. */
+	if (!len || len > 2048)
 		return 0;
 	p = bytes_at(m, "BCA", vd_get_le32(m->data + 36), len);
 	return p ? add_structure(m, 0x03, 0, p, len) : -EINVAL;

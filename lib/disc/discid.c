@@ -76,6 +76,9 @@ int vd_discid_musicbrainz(const struct vd_disc *d, char id[VD_MUSICBRAINZ_LEN + 
 	/* Data behind the music in the same session: as if it were in the next one. */
 	if (last != &d->tracks[s->ntracks - 1])
 		leadout = (int64_t)last[1].start - VD_SESSION_GAP_FIRST;
+	/* No room for another session: then it is not in one, and the music ends where it does. */
+	if (leadout <= last->start)
+		leadout = vd_track_end(last);
 	place[0] = (uint32_t)(leadout - VD_LBA_FIRST);
 	for (const struct vd_track *t = first; t <= last; t++)
 		place[t->number] = (uint32_t)(t->start - VD_LBA_FIRST);

@@ -6,6 +6,7 @@
 
 #include "disc/disc.h"
 #include "disc/internal.h"
+#include "disc/sector.h"
 #include "util/cleanup.h"
 
 /*
@@ -22,25 +23,31 @@ uint64_t vd_disc_size(const struct vd_disc *d)
 	return end > 0 ? (uint64_t)end * VD_SECTOR_USER : 0;
 }
 
-/* The user data inside one stored sector, or NULL where it has no 2048-byte form. */
-static const uint8_t *user_data(enum vd_sector_layout layout, const uint8_t *sector)
+/* The user data inside one stored sector, or NULL where it has no 2048-byte form. @forms as for vd_sector_kind(). */
+static const uint8_t *user_data(const struct vd_extent *x, bool forms, const uint8_t *sector)
 {
-	const uint8_t *subheader = sector;
-
-	if (layout == VD_LAYOUT_2048)
+	if (x->layout == VD_LAYOUT_2048)
 		return sector;
-	if (layout != VD_LAYOUT_2336 && layout != VD_LAYOUT_2332) {
-		if (sector[15] == 1)
-			return sector + 16;
-		if (sector[15] != 2)
-			return NULL;
-		subheader = sector + 16;
+	if (x->layout == VD_LAYOUT_2336 || x->layout == VD_LAYOUT_2332) {
+		bool form1 =
+			!(sector[2] & VD_SUBMODE_FORM2) &&
+			(forms || x->layout == VD_LAYOUT_2332 || !memcmp(sector, sector + 4, 4));
+
+		return form1 ? sector + 8 : NULL;
 	}
-	return subheader[2] & 0x20 ? NULL : subheader + 8;
+	switch (vd_sector_kind(sector, x->mode, forms)) {
+	case VD_KIND_MODE1:
+		return sector + VD_AT_USER_MODE1;
+	case VD_KIND_MODE2_FORM1:
+		return sector + VD_AT_USER_MODE2;
+	default:
+		return NULL;
+	}
 }
 
 /* @off: bytes of user data from the extent's first sector on. */
-static int read_converted(const struct vd_extent *x, uint8_t *buf, size_t len, uint64_t off)
+static int read_converted(const struct vd_extent *x, bool forms, uint8_t *buf, size_t len,
+			  uint64_t off)
 {
 	uint8_t few[FEW * (VD_SECTOR_RAW + VD_SECTOR_SUB)];
 	_cleanup_free_ uint8_t *many = NULL;
@@ -66,7 +73,7 @@ static int read_converted(const struct vd_extent *x, uint8_t *buf, size_t len, u
 		if (x->layout == VD_LAYOUT_2352_SWAPPED)
 			vd_swap_pairs(raw, n * x->stride & ~(size_t)1);
 		for (size_t i = 0; i < n; i++, skip = 0) {
-			const uint8_t *user = user_data(x->layout, raw + i * x->stride);
+			const uint8_t *user = user_data(x, forms, raw + i * x->stride);
 			size_t part = VD_SECTOR_USER - skip;
 
 			if (part > len)
@@ -89,8 +96,11 @@ static bool is_plain(const struct vd_extent *x)
 	return x->layout == VD_LAYOUT_2048 && x->stride == VD_SECTOR_USER;
 }
 
-static int read_extent(const struct vd_extent *x, uint8_t *buf, size_t len, uint64_t off)
+static int read_extent(const struct vd_disc *d, const struct vd_extent *x, uint8_t *buf, size_t len,
+		       uint64_t off)
 {
+	bool forms;
+
 	if (is_plain(x))
 		return vd_store_pread(x->store, buf, len, x->offset + off);
 	if (x->mode == VD_TRACK_AUDIO || x->layout == VD_LAYOUT_2324 ||
@@ -98,7 +108,8 @@ static int read_extent(const struct vd_extent *x, uint8_t *buf, size_t len, uint
 		memset(buf, 0, len);
 		return 0;
 	}
-	return read_converted(x, buf, len, off);
+	forms = d->sessions[vd_disc_session_at(d, x->lba) - 1].type != VD_SESSION_CDROM;
+	return read_converted(x, forms, buf, len, off);
 }
 
 int vd_disc_pread(struct vd_disc *d, void *out, size_t len, uint64_t off)
@@ -125,7 +136,7 @@ int vd_disc_pread(struct vd_disc *d, void *out, size_t len, uint64_t off)
 			n = (uint64_t)x->length * VD_SECTOR_USER - at;
 			if (n > len)
 				n = len;
-			r = read_extent(x, buf, (size_t)n, at);
+			r = read_extent(d, x, buf, (size_t)n, at);
 			i++;
 		}
 		if (r)

@@ -11,7 +11,7 @@ static uint8_t bcd(int32_t n)
 void raw_sector_make(uint8_t *out, enum vd_sector_layout layout, enum raw_form form, int32_t lba,
 		     const uint8_t *user)
 {
-	static const uint8_t modes[] = { 1, 2, 2, 0, 0x63 };
+	static const uint8_t modes[] = { 1, 2, 2, 0 };
 	int32_t frames = lba + 150;
 	uint8_t *body = out;
 
@@ -43,7 +43,6 @@ void raw_sector_make(uint8_t *out, enum vd_sector_layout layout, enum raw_form f
 			memcpy(body + 8, user, 2048);
 		break;
 	case RAW_MODE0:
-	case RAW_NO_MODE:
 		break;
 	}
 }

@@ -10,7 +10,6 @@ enum raw_form {
 	RAW_MODE2_FORM1,
 	RAW_MODE2_FORM2, /* 2324 bytes of filler */
 	RAW_MODE0,
-	RAW_NO_MODE, /* a mode byte that no standard knows */
 };
 
 /* Makes the sector @lba with 2048 bytes of @user in it, if that form has any. @out: vd_layout_size() bytes. */

@@ -177,7 +177,7 @@ static void test_published_ids(void)
 static void test_ids_of_data(void)
 {
 	_cleanup_disc_ struct vd_disc *extra = make_extra(), *one = new_disc(), *music = new_disc(),
-				      *data = new_disc(), *none = new_disc();
+				      *data = new_disc(), *none = new_disc(), *close = new_disc();
 	char id[3][VD_MUSICBRAINZ_LEN + 1];
 
 	add(one, 1, 1, VD_TRACK_AUDIO, 0, 10000);
@@ -191,6 +191,12 @@ static void test_ids_of_data(void)
 	ASSERT_OK(vd_discid_musicbrainz(music, id[2], NULL, 0));
 	CHECK_STR(id[0], id[2]);
 	CHECK_STR(id[1], id[2]);
+	/* There is no room for a session between them: the music ends where it does. */
+	add(close, 1, 1, VD_TRACK_AUDIO, 0, 10000);
+	add(close, 2, 1, VD_TRACK_AUDIO, 10000, 10000);
+	add(close, 3, 1, VD_TRACK_MODE1, 20000, 1000);
+	ASSERT_OK(vd_discid_musicbrainz(close, id[0], NULL, 0));
+	CHECK_STR(id[0], id[2]);
 	CHECK_ERRNO(vd_discid_musicbrainz(data, id[0], NULL, 0), -ENODATA);
 	CHECK_ERRNO(vd_discid_musicbrainz(none, id[0], NULL, 0), -ENODATA);
 	CHECK_UINT(vd_discid_freedb(none), 0);

@@ -186,6 +186,11 @@ static void test_bca(void)
 	CHECK_INT(d->structures[6].format, 3);
 	CHECK_MEM(d->structures[6].data, "barcode!", 8);
 	vd_disc_close(d);
+	/* What cannot be one is no reason to have nothing of the disc. */
+	vd_put_le16(m + 26, 2049);
+	ASSERT_OK(open_bytes(m, len, &d, &err));
+	CHECK_INT(d->nstructures, 6);
+	vd_disc_close(d);
 }
 
 /* Both were renamed, and the name inside is the old one; with a pregap that is not in the .mdf. */

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "disc_fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -275,6 +276,36 @@ static void test_unrepresentable(void)
 	vd_disc_close(d);
 }
 
+/* A store whose sector 5 is damaged, in the words of one that checks what it reads. */
+static int damaged_pread(struct vd_store *s, void *buf, size_t len, uint64_t off)
+{
+	if (off < 6 * VD_SECTOR_RAW && off + len > 5 * VD_SECTOR_RAW)
+		return -EBADMSG;
+	memset(buf, 0, len);
+	return 0;
+}
+
+static void damaged_close(struct vd_store *s)
+{
+}
+
+/* Whatever the error, the search goes on behind it. */
+static void test_unrepresentable_damage(void)
+{
+	static const struct vd_store_ops ops = { .name = "damaged",
+						 .pread = damaged_pread,
+						 .close = damaged_close };
+	struct vd_track t = { .number = 1, .session = 1, .mode = VD_TRACK_MODE1, .length = 9 };
+	struct vd_store s = { .ops = &ops, .size = 9 * VD_SECTOR_RAW, .block = 1 };
+	struct vd_disc *d = NULL;
+
+	ASSERT_OK(vd_disc_new(&d));
+	ASSERT_OK(vd_disc_own_store(d, &s));
+	ASSERT_OK(vd_disc_add_stored_track(d, &t, VD_LAYOUT_2352, &s, 0, NULL));
+	CHECK_STR(unrepresentable(d, 100), "5+1 unreadable\n");
+	vd_disc_close(d);
+}
+
 static const struct check_test tests[] = {
 	{ "fixture", test_fixture },
 	{ "cue", test_cue },
@@ -285,5 +316,6 @@ static const struct check_test tests[] = {
 	{ "hidden_track", test_hidden_track },
 	{ "wav", test_wav },
 	{ "unrepresentable", test_unrepresentable },
+	{ "unrepresentable_damage", test_unrepresentable_damage },
 };
 CHECK_MAIN(tests)
