@@ -247,6 +247,9 @@ static int do_file(struct cue *c, char *p)
 	if (r)
 		return r;
 	/* The same one again goes on where it is. */
+	if (f && f->opened == opened && f->big_endian != types[i].big_endian)
+		return FAIL(c, "FILE %s is %s, but was %s in line %u", name, types[i].name,
+			    f->big_endian ? "MOTOROLA" : "BINARY", f->line);
 	if (f && f->opened == opened)
 		return 0;
 	for (size_t k = 0; k < c->nfiles; k++)

@@ -107,6 +107,52 @@ static void name_inside(struct look *l, const struct vd_wrapping *w)
 	}
 }
 
+static void close_store(struct vd_store **s)
+{
+	vd_store_close(*s);
+}
+
+static bool ends_as(const char *name, const struct vd_wrapping *w)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; w->suffixes[i]; i++) {
+		size_t n = strlen(w->suffixes[i]);
+
+		if (len > n && !strcasecmp(name + len - n, w->suffixes[i]))
+			return true;
+	}
+	return false;
+}
+
+int vd_image_unwrap(struct vd_opener *opener, struct vd_store *given, const char *name,
+		    struct vd_store **out, struct vd_error *err)
+{
+	_cleanup_(close_store) struct vd_store *store = given;
+	_cleanup_free_ struct look *l = NULL;
+	bool maybe = false;
+	int r;
+
+	for (size_t i = 0; vd_wrappings[i]; i++)
+		maybe |= ends_as(name, vd_wrappings[i]);
+	if (maybe && store->size) {
+		const struct vd_wrapping *w;
+
+		l = calloc(1, sizeof(*l));
+		if (!l)
+			return vd_error_errno(err, -ENOMEM, "%s", name);
+		l->head.name = name;
+		r = look_at(store, l, err);
+		if (r)
+			return vd_error_prefix(err, r, "%s", name);
+		w = find_wrapping(&l->head, 1);
+		if (w && ends_as(name, w))
+			return w->open(opener, VD_TAKE_PTR(store), &l->head, out, err);
+	}
+	*out = VD_TAKE_PTR(store);
+	return 0;
+}
+
 static int refuse(const struct vd_image_head *h, const struct vd_wrapping *outer,
 		  struct vd_error *err)
 {
@@ -120,11 +166,6 @@ static int refuse(const struct vd_image_head *h, const struct vd_wrapping *outer
 	return vd_error_set(
 		err, -EMEDIUMTYPE,
 		"not a disc image that vdrive knows: no volume descriptor at sector 16");
-}
-
-static void close_store(struct vd_store **s)
-{
-	vd_store_close(*s);
 }
 
 int vd_image_open(struct vd_opener *opener, int fd, const char *name, struct vd_disc **out,

@@ -74,6 +74,13 @@ extern const struct vd_image_format vd_image_c2d;
 int vd_image_open(struct vd_opener *opener, int fd, const char *name, struct vd_disc **out,
 		  const struct vd_image_format **format, struct vd_error *err);
 
+/*
+ * What is inside @store when its name ends as that of a file with something inside, "disc.bin.gz", and it is one; else @store itself. For the files
+ * that a sheet names, which are what the sheet says and are not sniffed otherwise. Takes @store, also on failure; words begin with @name.
+ */
+int vd_image_unwrap(struct vd_opener *opener, struct vd_store *store, const char *name,
+		    struct vd_store **out, struct vd_error *err);
+
 /* What a file that is no disc image looks like: "a gzip archive"; NULL when nothing is known. */
 const char *vd_image_looks_like(const struct vd_image_head *head);
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "images/audio.h"
 #include "util/cleanup.h"
@@ -321,27 +322,50 @@ static int open_name(struct vd_sheet *s, const char *name)
 	return fd;
 }
 
-static int open_file(struct vd_sheet *s, const char *name, enum vd_sheet_kind kind,
+static int open_kind(struct vd_sheet *s, int fd, const char *name, enum vd_sheet_kind kind,
 		     struct vd_store **out)
 {
-	int fd = open_name(s, name), r;
+	int r;
 
-	if (fd < 0)
-		return fd;
 	if (kind == VD_SHEET_SOUND)
 		r = vd_audio_open(fd, out, s->err);
 	else
 		r = vd_store_file_open(fd, true, out, s->err);
 	if (r)
 		return vd_error_prefix(s->err, r, "%s", name);
-	return 0;
+	return kind == VD_SHEET_BINARY ? vd_image_unwrap(s->opener, *out, name, out, s->err) : 0;
+}
+
+static int open_file(struct vd_sheet *s, struct vd_sheet_file *f)
+{
+	_cleanup_close_ int fd = open_name(s, f->name);
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st))
+		return vd_error_errno(s->err, -errno, "%s", f->name);
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
+	/* Its disc owns it already. A sound file takes long to open: all of it may have to be looked through. */
+	for (size_t i = 0; i < s->nfiles; i++)
+		if (s->files[i].kind == f->kind && s->files[i].dev == f->dev &&
+		    s->files[i].ino == f->ino) {
+			f->store = s->files[i].store;
+			return 0;
+		}
+	r = open_kind(s, VD_TAKE_FD(fd), f->name, f->kind, &f->store);
+	if (r)
+		return r;
+	r = vd_disc_own_store(s->disc, f->store);
+	return r ? vd_error_errno(s->err, r, "%s", f->name) : 0;
 }
 
 int vd_sheet_file(struct vd_sheet *s, unsigned int line, const char *name, enum vd_sheet_kind kind,
 		  size_t *out)
 {
 	struct vd_sheet_file *bigger, *f;
-	struct vd_store *store;
 	int r;
 
 	for (size_t i = 0; i < s->nfiles; i++)
@@ -351,20 +375,19 @@ int vd_sheet_file(struct vd_sheet *s, unsigned int line, const char *name, enum 
 		}
 	if (s->nfiles == FILES_MAX)
 		return vd_sheet_error(s, line, "more than %u files", FILES_MAX);
-	r = open_file(s, name, kind, &store);
-	if (r)
-		return vd_sheet_prefix(s, line, r);
-	r = vd_disc_own_store(s->disc, store);
-	if (r)
-		return vd_error_errno(s->err, r, "%s", s->name);
 	bigger = reallocarray(s->files, s->nfiles + 1, sizeof(*s->files));
 	if (!bigger)
 		return vd_error_errno(s->err, -ENOMEM, "%s", s->name);
 	s->files = bigger;
 	f = &s->files[s->nfiles];
-	*f = (struct vd_sheet_file){ .kind = kind, .name = strdup(name), .store = store };
+	*f = (struct vd_sheet_file){ .kind = kind, .name = strdup(name) };
 	if (!f->name)
 		return vd_error_errno(s->err, -ENOMEM, "%s", s->name);
+	r = open_file(s, f);
+	if (r) {
+		free(f->name);
+		return vd_sheet_prefix(s, line, r);
+	}
 	*out = s->nfiles++;
 	return 0;
 }

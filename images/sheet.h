@@ -25,6 +25,8 @@ struct vd_sheet_file {
 	enum vd_sheet_kind kind;
 	char *name; /* as the sheet has it */
 	struct vd_store *store;
+	/* Which one it is: the same under another name is read only once. */
+	uint64_t dev, ino;
 };
 
 struct vd_sheet_track {

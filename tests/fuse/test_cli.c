@@ -208,6 +208,9 @@ static const struct row failures[] = {
 	{ "vdrive set nosuch", 1, "no drive is named nosuch" },
 	{ "vdrive set nosuch a=1", 1, "no drive is named nosuch" },
 	{ "vdrive info nosuch.iso", 1, "nosuch.iso: No such file or directory" },
+	/* The sheet is named once, as it was given. */
+	{ "trap 'rm a.cue' EXIT; printf 'FILE x.bin BINARY\\n' >a.cue; vdrive info ./a.cue", 1,
+	  "vdrive info: ./a.cue:1: x.bin: No such file or directory" },
 	{ "vdrive info tree", 1, "tree: is a directory" },
 	{ "vdrive info fifo", 1, "fifo: not a file or a block device" },
 	{ "vdrive info text.txt.gz", 1, "not a disc image: it looks like a gzip archive" },

@@ -302,10 +302,42 @@ static void test_images(void)
 	}
 }
 
+/* A data file that a sheet names may be one of them, by its name and content; its name alone makes nothing of it. */
+static void test_data_file(void)
+{
+	struct vd_disc *d = fixture_disc(FIX_ALL), *back;
+	char *path = fixture_write_cue(d, "disc");
+	struct vd_error err = { "" };
+
+	if (!make(check_printf("sed -i 's/disc.bin/disc.bin.gz/' '%s' && mv disc.bin disc.bin.gz",
+			       path),
+		  "sed"))
+		CHECK_SKIP("needs sed");
+	back = fixture_open(path, NULL);
+	CHECK(fixture_same(d, back, "a file that is only called so"));
+	vd_disc_close(back);
+	if (!make("mv disc.bin.gz disc.bin && gzip -1 disc.bin", "gzip"))
+		CHECK_SKIP("needs gzip");
+	back = fixture_open(path, NULL);
+	CHECK(fixture_same(d, back, "disc.bin.gz of a sheet"));
+	vd_disc_close(back);
+	make("head -c 10000 disc.bin.gz > cut && mv cut disc.bin.gz", "gzip");
+	back = NULL;
+	CHECK_ERRNO(fixture_try(path, &back, &err), -EINVAL);
+	CHECK_HAS(err.text, "disc.cue:");
+	CHECK_HAS(err.text, ": disc.bin.gz: ");
+	CHECK(!back);
+	vd_disc_close(d);
+}
+
 static const struct check_test tests[] = {
-	{ "programs", test_programs }, { "many_places", test_many_places },
-	{ "damage", test_damage },     { "bombs", test_bombs },
-	{ "nothing", test_nothing },   { "threads", test_threads },
+	{ "data_file", test_data_file },
+	{ "programs", test_programs },
+	{ "many_places", test_many_places },
+	{ "damage", test_damage },
+	{ "bombs", test_bombs },
+	{ "nothing", test_nothing },
+	{ "threads", test_threads },
 	{ "images", test_images },
 };
 CHECK_MAIN(tests)

@@ -78,6 +78,13 @@ static int open_file(struct vd_opener *o, const char *name, struct vd_error *err
 
 	if (!strncmp(name, "many-", 5))
 		return memory_file("", 0, 2352);
+	if (!strncmp(name, "same-", 5)) {
+		static int same = -1;
+
+		if (same < 0)
+			same = memory_file("", 0, 2352 * 1000);
+		return dup(same);
+	}
 	for (size_t i = 0; i < VD_ARRAY_SIZE(files); i++) {
 		size_t len = 0;
 
@@ -420,6 +427,12 @@ static const struct row cues[] = {
 	  "disc.cue:1: FILE of type 'ZIP': it is BINARY, MOTOROLA, WAVE, AIFF, FLAC, MP3 or OGG" },
 	{ "no sound", F("a.bin", "WAVE"), NULL,
 	  "disc.cue:1: a.bin: not a sound file (WAVE, AIFF, FLAC, Ogg Vorbis, MP3)" },
+	{ "one file of two kinds",
+	  A AUDIO("01") I1 F("a.bin", "MOTOROLA") AUDIO("02") "INDEX 01 00:04:00\n", NULL,
+	  "disc.cue:4: FILE a.bin is MOTOROLA, but was BINARY in line 1" },
+	{ "one file of two kinds, the other way round",
+	  F("a.bin", "MOTOROLA") AUDIO("01") I1 A AUDIO("02") "INDEX 01 00:04:00\n", NULL,
+	  "disc.cue:4: FILE a.bin is BINARY, but was MOTOROLA in line 1" },
 	{ "a file without an INDEX", A B AUDIO("01") I1, NULL,
 	  "disc.cue:1: no INDEX in FILE a.bin" },
 	{ "the last file without an INDEX", ONE B, NULL, "disc.cue:4: no INDEX in FILE b.bin" },
@@ -1118,7 +1131,25 @@ static void test_cdrdao_agrees(void)
 	CHECK(compare_with_cdrdao(cues, VD_ARRAY_SIZE(cues), "disc.cue", false) > 20);
 }
 
+/* A file under many names, as a folder that knows no case gives it, is opened and owned once. */
+static void test_one_file_of_many_names(void)
+{
+	const char *text = F("same-1", "BINARY") AUDIO("01") I1 F("same-2", "BINARY") AUDIO("02")
+		I1 F("same-3", "MOTOROLA") AUDIO("03") I1;
+	_cleanup_(close_disc) struct vd_disc *d = NULL;
+	struct vd_error err = { "" };
+
+	if (open_sheet("disc.cue", text, strlen(text), &d, &err))
+		ASSERT_FAIL("%s", err.text);
+	CHECK_UINT(d->nstores, 1);
+	CHECK_UINT(d->ntracks, 3);
+	CHECK_UINT(d->nextents, 3);
+	CHECK_INT(d->extents[1].layout, VD_LAYOUT_2352);
+	CHECK_INT(d->extents[2].layout, VD_LAYOUT_2352_SWAPPED);
+}
+
 static const struct check_test tests[] = {
+	{ "one_file_of_many_names", test_one_file_of_many_names },
 	{ "cue", test_cue },
 	{ "toc", test_toc },
 	{ "cue_text", test_cue_text },

@@ -55,19 +55,27 @@ void complain(const char *fmt, ...)
 	say(text);
 }
 
+/* How long @name is at the beginning of @words, where they are of it; else 0. */
+static size_t named_in(const char *words, const char *name)
+{
+	size_t n = strlen(name);
+
+	return !strncmp(words, name, n) && (words[n] == ':' || words[n] == ' ') ? n : 0;
+}
+
 void complain_error(int code, const struct vd_error *err, const char *what)
 {
-	const char *words = err->text[0] ? err->text : strerror(-code);
+	const char *words = err->text[0] ? err->text : strerror(-code), *slash;
 	struct vd_error printable;
 	size_t n;
 
-	/* The words may name it already, with '?' for what is not printable. */
+	/* The words may name it already, with '?' for what is not printable; those of a sheet without its folder. */
 	vd_error_set(&printable, 0, "%s", what);
-	n = strlen(printable.text);
-	if (!strncmp(words, printable.text, n) && (words[n] == ':' || words[n] == ' '))
-		complain("%s%s", what, words + n);
-	else
-		complain("%s: %s", what, words);
+	n = named_in(words, printable.text);
+	slash = strrchr(printable.text, '/');
+	if (!n && slash && slash[1])
+		n = named_in(words, slash + 1);
+	complain("%s%s%s", what, n ? "" : ": ", words + n);
 }
 
 int wrong_usage(int status, const char *fmt, ...)
