@@ -344,13 +344,14 @@ static int open_file(struct vd_sheet *s, struct vd_sheet_file *f)
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st))
-		return vd_error_errno(s->err, -errno, "%s", f->name);
-	f->dev = st.st_dev;
-	f->ino = st.st_ino;
+	/* Which it is may not be known, as of a file of FUSE (see vd_store_file_open()): then it is one by itself. */
+	if (!fstat(fd, &st)) {
+		f->dev = st.st_dev;
+		f->ino = st.st_ino;
+	}
 	/* Its disc owns it already. A sound file takes long to open: all of it may have to be looked through. */
 	for (size_t i = 0; i < s->nfiles; i++)
-		if (s->files[i].kind == f->kind && s->files[i].dev == f->dev &&
+		if (f->ino && s->files[i].kind == f->kind && s->files[i].dev == f->dev &&
 		    s->files[i].ino == f->ino) {
 			f->store = s->files[i].store;
 			return 0;

@@ -25,7 +25,7 @@ struct vd_sheet_file {
 	enum vd_sheet_kind kind;
 	char *name; /* as the sheet has it */
 	struct vd_store *store;
-	/* Which one it is: the same under another name is read only once. */
+	/* Which one it is, 0: not known. The same under another name is read only once. */
 	uint64_t dev, ino;
 };
 

@@ -431,7 +431,65 @@ static void test_info(void)
 	end(d);
 }
 
+/* The files of one's own drive are images as well, for root too, whom the cage makes somebody else. */
+static void own_drive(void)
+{
+	struct vd_disc *d = begin(FIX_ALL);
+
+	CLI_OK("mkdir mnt && vdrive mount in.cue mnt");
+	CHECK_HAS(CLI_OK("vdrive info $R/in/disc.iso"), "Volume id:      SESSION1\n");
+	CHECK_HAS(CLI_OK("vdrive info $R/in/disc.cue"), "Volume id:      SESSION3\n");
+	CLI_OK("vdrive convert $R/in/disc.cue out.cue && cmp out.bin in.bin");
+	CLI_OK("vdrive umount mnt && rmdir mnt && rm out.*");
+	end(d);
+}
+
+static void test_own_drive(void)
+{
+	if (cli_become(false))
+		own_drive();
+}
+
+static void test_own_drive_as_user(void)
+{
+	if (cli_become(true))
+		own_drive();
+}
+
+/* What is stored of P to W has no place in any of these: nothing is written unless that is meant. */
+static void test_stored_subchannel(void)
+{
+	static const char *const outs[] = { "a.iso", "a.cue", "a.toc", "a.chd" };
+	struct vd_disc *d;
+	const uint8_t *sectors;
+	uint8_t *with;
+	size_t len;
+
+	cli_become(false);
+	d = begin(FIX_ALL);
+	sectors = (const uint8_t *)check_read_file(cli_path("in.bin"), &len);
+	with = check_alloc(300 * 2448);
+	for (size_t i = 0; i < 300; i++) {
+		memcpy(with + i * 2448, sectors + i * 2352, 2352);
+		memset(with + i * 2448 + 2352, 0x2a, 96);
+	}
+	check_write_file(cli_path("sub.bin"), with, 300 * 2448);
+	for (size_t i = 0; i < VD_ARRAY_SIZE(outs); i++) {
+		CLI_FAILS(check_printf("vdrive convert sub.bin %s", outs[i]), 1,
+			  check_printf("%s would lose: ", outs[i]));
+		CHECK_HAS(cli("vdrive convert sub.bin %s", outs[i])->err,
+			  "stored subchannel (--force");
+		CLI_OK(check_printf(
+			"! ls a.* 2>/dev/null && vdrive convert --force sub.bin %s && rm a.*",
+			outs[i]));
+	}
+	end(d);
+}
+
 static const struct check_test tests[] = {
+	{ "own_drive", test_own_drive },
+	{ "own_drive_as_user", test_own_drive_as_user },
+	{ "stored_subchannel", test_stored_subchannel },
 	{ "round_trips", test_round_trips },
 	{ "round_trips_as_user", test_round_trips_as_user },
 	{ "chd", test_chd },

@@ -77,7 +77,7 @@ static void test_opens_beneath(void)
 		{ "two.bin", "two" },
 		{ "TWO.bin", "TWO" },
 	};
-	struct vd_keeper_opener o = { .dir_fd = dir_fd };
+	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener o = { .dir_fd = dir_fd };
 
 	for (size_t i = 0; i < VD_ARRAY_SIZE(rows); i++) {
 		struct vd_error err = { "" };
@@ -134,7 +134,7 @@ static void test_refuses(void)
 		{ "\xe4.bin", -ENOENT }, /* its case is not known: it is no UTF-8 */
 		{ "", -ENOENT },
 	};
-	struct vd_keeper_opener o = { .dir_fd = dir_fd };
+	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener o = { .dir_fd = dir_fd };
 
 	for (size_t i = 0; i < VD_ARRAY_SIZE(rows); i++) {
 		struct vd_error err = { "" };
@@ -155,7 +155,7 @@ static void test_refuses(void)
 static void test_refuses_magic_links(void)
 {
 	_cleanup_close_ int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct vd_keeper_opener o = { .dir_fd = proc };
+	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener o = { .dir_fd = proc };
 	struct vd_error err = { "" };
 
 	ASSERT(proc >= 0);
@@ -167,14 +167,14 @@ static void test_refuses_magic_links(void)
 static void test_device(void)
 {
 	_cleanup_close_ int dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct vd_keeper_opener o = { .dir_fd = dev };
+	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener o = { .dir_fd = dev };
 
 	CHECK_ERRNO(vd_keeper_open(&o, "zero", NULL), -EINVAL);
 }
 
 static void test_at_most_256(void)
 {
-	struct vd_keeper_opener o = { .dir_fd = dir_fd };
+	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener o = { .dir_fd = dir_fd };
 	struct vd_error err = { "" };
 
 	for (int i = 0; i < VD_OPENER_MAX; i++) {
@@ -191,7 +191,7 @@ static void test_at_most_256(void)
 /* A reader that has been taken over does not keep the keeper busy with folders. */
 static void test_at_most_1024_searches(void)
 {
-	struct vd_keeper_opener o = { .dir_fd = dir_fd };
+	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener o = { .dir_fd = dir_fd };
 
 	for (int i = 0; i < VD_OPENER_SEARCHES; i++)
 		CHECK_ERRNO(vd_keeper_open(&o, "nothing", NULL), -ENOENT);
@@ -203,7 +203,7 @@ static void test_at_most_1024_searches(void)
 /* A disk names no other file. */
 static void test_no_folder(void)
 {
-	struct vd_keeper_opener o = { .dir_fd = -1 };
+	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener o = { .dir_fd = -1 };
 	struct vd_error err = { "" };
 
 	CHECK_ERRNO(vd_keeper_open(&o, "/etc/passwd", &err), -EPERM);
@@ -213,7 +213,7 @@ static void test_no_folder(void)
 /* The keeper can open no more: said, and nothing counted. */
 static void test_out_of_descriptors(void)
 {
-	struct vd_keeper_opener o = { .dir_fd = dir_fd };
+	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener o = { .dir_fd = dir_fd };
 	struct rlimit before, none;
 	int fd;
 
@@ -230,7 +230,8 @@ static void test_out_of_descriptors(void)
 /* All that end so are found once each, and nothing that lies outside is opened. */
 static void test_nth(void)
 {
-	struct vd_keeper_opener o = { .dir_fd = dir_fd }, none = { .dir_fd = -1 };
+	struct vd_keeper_opener none = { .dir_fd = -1 };
+	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener o = { .dir_fd = dir_fd };
 	struct vd_error err = { "" };
 	int fd, found = 0;
 
@@ -252,7 +253,38 @@ static void test_nth(void)
 	CHECK_ERRNO(vd_keeper_open_nth(&o, ".bin", 0, &err), -EMFILE);
 }
 
+/* A sheet of 256 names in the other case, in a folder of so many files as are looked at: it is read once, not for each of them. */
+static void test_crowded_folder(void)
+{
+	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener o = { .dir_fd = -1 };
+	struct vd_error err = { "" };
+	const char *again;
+
+	ASSERT_OK(mkdir(check_path("crowd"), 0755));
+	for (int i = 0; i < 20000; i++)
+		close(open(check_path("crowd/Track %05d.bin", i), O_CREAT | O_WRONLY, 0644));
+	o.dir_fd = open(check_path("crowd"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ASSERT(o.dir_fd >= 0);
+	for (int i = 0; i < 200; i++) {
+		int fd = vd_keeper_open(&o, check_printf("TRACK %05d.BIN", i * 100), &err);
+
+		ASSERT(fd >= 0);
+		close(fd);
+		if (!i)
+			again = o.text;
+		CHECK(o.text == again);
+	}
+	CHECK_UINT(o.nnames, 20002);
+	/* Another folder, and back. */
+	ASSERT_OK(mkdir(check_path("crowd/Sub"), 0755));
+	CHECK_ERRNO(vd_keeper_open(&o, "TRACK 00001.BIN/x", &err), -ENOTDIR);
+	CHECK_ERRNO(vd_keeper_open(&o, "TRACK X.BIN", &err), -ENOENT);
+	CHECK_OK(check_remove_tree(check_path("crowd")));
+	close(o.dir_fd);
+}
+
 static const struct check_test tests[] = {
+	{ "crowded_folder", test_crowded_folder },
 	{ "opens_beneath", test_opens_beneath },
 	{ "refuses", test_refuses },
 	{ "refuses_magic_links", test_refuses_magic_links },

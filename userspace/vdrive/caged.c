@@ -199,7 +199,9 @@ static int serve_one(const struct caged_job *job, struct vd_keeper_opener *opene
 
 int caged_run(const struct caged_job *job, struct vd_error *err)
 {
-	struct vd_keeper_opener opener = { .dir_fd = job->image->dir_fd };
+	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener opener = {
+		.dir_fd = job->image->dir_fd
+	};
 	_cleanup_close_ int mine = -1;
 	struct vd_message m;
 	int pair[2], fd, status, r;

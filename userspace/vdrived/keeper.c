@@ -176,6 +176,7 @@ static int spawn_reader(struct keeper *k, struct vd_error *err)
 	/* A reader that asks and never listens to the answers holds nobody up for long. */
 	if (setsockopt(k->sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)))
 		return vd_error_errno(err, -errno, "cannot start a reader");
+	vd_keeper_opener_done(&k->opener);
 	k->opener =
 		(struct vd_keeper_opener){ .dir_fd = k->state.type == VD_DRIVE_OPTICAL ? k->dir_fd
 										       : -1 };

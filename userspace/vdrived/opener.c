@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -59,51 +60,131 @@ static wint_t next_lower(const char **p, mbstate_t *state)
 	return towlower((wint_t)c);
 }
 
-/* In the locale of the calling thread. */
-static bool same_but_for_case(const char *a, const char *b)
+/* A locale that knows the cases of all letters, while names are compared. */
+struct cases {
+	locale_t utf8, before;
+};
+
+static struct cases know_cases(void)
+{
+	struct cases c = { .utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0) };
+
+	if (c.utf8)
+		c.before = uselocale(c.utf8);
+	return c;
+}
+
+static void forget_cases(struct cases *c)
+{
+	if (!c->utf8)
+		return;
+	uselocale(c->before);
+	freelocale(c->utf8);
+}
+
+/* As strcmp(), between know_cases() and forget_cases(), with all letters in lower case. */
+static int compare(const char *a, const char *b)
 {
 	mbstate_t of_a = { 0 }, of_b = { 0 };
 
-	while (*a && *b)
-		if (next_lower(&a, &of_a) != next_lower(&b, &of_b))
-			return false;
-	return !*a && !*b;
+	while (*a && *b) {
+		wint_t one = next_lower(&a, &of_a), other = next_lower(&b, &of_b);
+
+		if (one != other)
+			return one < other ? -1 : 1;
+	}
+	return (*a != '\0') - (*b != '\0');
 }
 
-/* Puts the entry of folder @path (beneath @dir_fd) that is called @name but for case into @out, of NAME_MAX + 1 bytes. */
-static int find_entry(int dir_fd, const char *path, const char *name, char *out)
+static int compare_names(const void *a, const void *b)
 {
-	int fd = open_beneath(dir_fd, *path ? path : ".", O_DIRECTORY);
-	_cleanup_(close_dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	return compare(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int read_names(DIR *dir, FILE *f, size_t *n)
+{
 	const struct dirent *e;
 
+	for (*n = 0; *n < ENTRIES_MAX && (e = readdir(dir)); ++*n)
+		fwrite(e->d_name, 1, strlen(e->d_name) + 1, f);
+	return fclose(f) ? -ENOMEM : 0;
+}
+
+/* Has the names of folder @path in @o, sorted, unless they are there from the last time: a sheet may have 256 names to look for. */
+static int list(struct vd_keeper_opener *o, const char *path)
+{
+	_cleanup_(close_dir) DIR *dir = NULL;
+	size_t len;
+	FILE *f;
+	char *p;
+	int fd, r;
+
+	if (o->folder && !strcmp(o->folder, path))
+		return 0;
+	fd = open_beneath(o->dir_fd, *path ? path : ".", O_DIRECTORY);
 	if (fd < 0)
 		return fd;
+	dir = fdopendir(fd);
 	if (!dir) {
-		int r = -errno;
-
+		r = -errno;
 		close(fd);
 		return r;
 	}
-	*out = '\0';
-	for (int i = 0; i < ENTRIES_MAX && (e = readdir(dir)); i++) {
-		if (!strcmp(e->d_name, name)) {
-			strcpy(out, name);
-			return 0;
-		}
-		if (!same_but_for_case(e->d_name, name))
-			continue;
-		/* Which of two is meant nobody knows, unless one is written so. */
-		if (*out)
-			strcpy(out, "/");
-		else
-			strcpy(out, e->d_name);
+	vd_keeper_opener_done(o);
+	f = open_memstream(&o->text, &len);
+	r = f ? read_names(dir, f, &o->nnames) : -ENOMEM;
+	if (r)
+		o->nnames = 0;
+	o->names = calloc(o->nnames + 1, sizeof(*o->names));
+	o->folder = strdup(path);
+	if (r || !o->names || !o->folder) {
+		vd_keeper_opener_done(o);
+		return -ENOMEM;
 	}
-	return !*out ? -ENOENT : *out == '/' ? -ENOTUNIQ : 0;
+	p = o->text;
+	for (size_t i = 0; i < o->nnames; i++, p += strlen(p) + 1)
+		o->names[i] = p;
+	qsort(o->names, o->nnames, sizeof(*o->names), compare_names);
+	return 0;
+}
+
+void vd_keeper_opener_done(struct vd_keeper_opener *o)
+{
+	free(VD_TAKE_PTR(o->folder));
+	free(VD_TAKE_PTR(o->text));
+	free(VD_TAKE_PTR(o->names));
+	o->nnames = 0;
+}
+
+/* Puts the entry of folder @path that is called @name but for case into @out, of NAME_MAX + 1 bytes. */
+static int find_entry(struct vd_keeper_opener *o, const char *path, const char *name, char *out)
+{
+	size_t lo = 0, hi;
+	int r = list(o, path);
+
+	if (r)
+		return r;
+	for (hi = o->nnames; lo < hi;) {
+		size_t middle = lo + (hi - lo) / 2;
+
+		if (compare(o->names[middle], name) < 0)
+			lo = middle + 1;
+		else
+			hi = middle;
+	}
+	/* Which of two is meant nobody knows, unless one is written so. */
+	r = -ENOENT;
+	for (; lo < o->nnames && !compare(o->names[lo], name); lo++) {
+		strcpy(out, o->names[lo]);
+		if (!strcmp(out, name))
+			return 0;
+		r = r == -ENOENT ? 0 : -ENOTUNIQ;
+	}
+	return r;
 }
 
 /* Replaces @name by one that is there, into @out of PATH_MAX bytes. */
-static int find_path(int dir_fd, const char *name, char *out)
+static int find_path(struct vd_keeper_opener *o, const char *name, char *out)
 {
 	size_t n = 0;
 	int r = 0;
@@ -122,27 +203,13 @@ static int find_path(int dir_fd, const char *name, char *out)
 			continue;
 		if (!strcmp(part, ".."))
 			return -EXDEV;
-		r = find_entry(dir_fd, out, part, found);
+		r = find_entry(o, out, part, found);
 		if (!r)
 			n += (size_t)snprintf(out + n, PATH_MAX - n, "%s%s", n ? "/" : "", found);
 		if (!r && n >= PATH_MAX)
 			return -ENAMETOOLONG;
 	}
 	return r ? r : n ? 0 : -ENOENT;
-}
-
-/* find_path() in a locale that knows the cases of all letters. */
-static int look_for(int dir_fd, const char *name, char *out)
-{
-	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-	locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
-	int r = find_path(dir_fd, name, out);
-
-	if (utf8) {
-		uselocale(before);
-		freelocale(utf8);
-	}
-	return r;
 }
 
 int vd_keeper_open(struct vd_keeper_opener *o, const char *name, struct vd_error *err)
@@ -159,8 +226,11 @@ int vd_keeper_open(struct vd_keeper_opener *o, const char *name, struct vd_error
 		return vd_error_set(err, -EMFILE, "%s: more than %d files", name, VD_OPENER_MAX);
 	fd = open_beneath(o->dir_fd, name, flags);
 	if (fd == -ENOENT && o->searched < VD_OPENER_SEARCHES) {
+		struct cases cases = know_cases();
+
 		o->searched++;
-		fd = look_for(o->dir_fd, name, path);
+		fd = find_path(o, name, path);
+		forget_cases(&cases);
 		if (!fd)
 			fd = open_beneath(o->dir_fd, path, flags);
 	}
@@ -180,30 +250,22 @@ int vd_keeper_open(struct vd_keeper_opener *o, const char *name, struct vd_error
 }
 
 /* Puts the name of number @n into @out, of NAME_MAX + 1 bytes. */
-static int find_nth(int dir_fd, const char *suffix, uint32_t n, char *out)
+static int find_nth(struct vd_keeper_opener *o, const char *suffix, uint32_t n, char *out)
 {
-	int fd = open_beneath(dir_fd, ".", O_DIRECTORY);
-	_cleanup_(close_dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	size_t len = strlen(suffix);
-	const struct dirent *e;
+	struct cases cases = know_cases();
+	int r = list(o, "");
 
-	if (fd < 0)
-		return fd;
-	if (!dir) {
-		int r = -errno;
+	forget_cases(&cases);
+	for (size_t i = 0; !r && i < o->nnames; i++) {
+		size_t have = strlen(o->names[i]);
 
-		close(fd);
-		return r;
-	}
-	for (int i = 0; i < ENTRIES_MAX && (e = readdir(dir)); i++) {
-		size_t have = strlen(e->d_name);
-
-		if (have >= len && !strcasecmp(e->d_name + have - len, suffix) && !n--) {
-			strcpy(out, e->d_name);
+		if (have >= len && !strcasecmp(o->names[i] + have - len, suffix) && !n--) {
+			strcpy(out, o->names[i]);
 			return 0;
 		}
 	}
-	return -ENOENT;
+	return r ? r : -ENOENT;
 }
 
 int vd_keeper_open_nth(struct vd_keeper_opener *o, const char *suffix, uint32_t n,
@@ -219,7 +281,7 @@ int vd_keeper_open_nth(struct vd_keeper_opener *o, const char *suffix, uint32_t 
 		return vd_error_set(err, -EMFILE, "*%s: more than %d searches", suffix,
 				    VD_OPENER_SEARCHES);
 	o->searched++;
-	r = find_nth(o->dir_fd, suffix, n, name);
+	r = find_nth(o, suffix, n, name);
 	if (r)
 		return vd_error_errno(err, r, "*%s", suffix);
 	r = vd_keeper_open(o, name, err);

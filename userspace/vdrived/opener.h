@@ -8,6 +8,7 @@
 #ifndef VDRIVED_OPENER_H
 #define VDRIVED_OPENER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "util/error.h"
@@ -19,7 +20,14 @@ struct vd_keeper_opener {
 	int dir_fd; /* borrowed; -1 when nothing may be opened */
 	int opened; /* so far */
 	int searched;
+	/* The folder that was looked through last, as it was then. Its names in the order of vd_keeper_open(), case left out. */
+	char *folder, *text;
+	const char **names;
+	size_t nnames;
 };
+
+/* Frees what it has read. The folder's descriptor stays open. */
+void vd_keeper_opener_done(struct vd_keeper_opener *o);
 
 /* A descriptor that the caller owns; -EMFILE, -EXDEV (leads out of the folder), -ENOENT, -ENOTUNIQ, -EINVAL. */
 int vd_keeper_open(struct vd_keeper_opener *o, const char *name, struct vd_error *err);
