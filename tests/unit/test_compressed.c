@@ -44,7 +44,8 @@ static bool make(const char *command, const char *program)
 	if (!check_have_program(program))
 		return false;
 	c = check_sh("cd '%s' && %s", check_tmpdir(), command);
-	ASSERT_RUN(c, 0);
+	if (c->status)
+		ASSERT_FAIL("%s: %s", command, c->err);
 	return true;
 }
 
