@@ -95,7 +95,9 @@ static bool is_damage(int r)
 static int scan_extent(struct vd_disc *d, const struct vd_extent *x, int32_t *at, int64_t end,
 		       uint32_t *budget, struct range *r)
 {
-	const bool forms = d->sessions[vd_disc_session_at(d, *at) - 1].type != VD_SESSION_CDROM;
+	/* Sectors of 2332 bytes are stored only where each has one. */
+	const bool forms = d->sessions[vd_disc_session_at(d, *at) - 1].type != VD_SESSION_CDROM ||
+			   x->layout == VD_LAYOUT_2332;
 	_cleanup_free_ uint8_t *buf = malloc((size_t)SCAN * VD_SECTOR_RAW);
 
 	if (!buf)

@@ -306,7 +306,34 @@ static void test_unrepresentable_damage(void)
 	vd_disc_close(d);
 }
 
+static int differing_pread(struct vd_store *s, void *buf, size_t len, uint64_t off)
+{
+	memset(buf, 0, len);
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)buf)[i] = (off + i) % 2332 == 2 ? 0x08 : 0;
+	return 0;
+}
+
+/* In sectors of 2332 bytes every one has a form, also where the copies of its subheader differ: what is shown is not told as missing. */
+static void test_unrepresentable_2332(void)
+{
+	static const struct vd_store_ops ops = { .name = "differing",
+						 .pread = differing_pread,
+						 .close = damaged_close };
+	struct vd_track t = { .number = 1, .session = 1, .mode = VD_TRACK_MODE2, .length = 9 };
+	struct vd_store s = { .ops = &ops, .size = 9 * 2332, .block = 1 };
+	struct vd_disc *d = NULL;
+
+	ASSERT_OK(vd_disc_new(&d));
+	ASSERT_OK(vd_disc_own_store(d, &s));
+	ASSERT_OK(vd_disc_add_stored_track(d, &t, VD_LAYOUT_2332, &s, 0, NULL));
+	ASSERT_OK(vd_disc_set_session_type(d, 1, VD_SESSION_CDROM, NULL));
+	CHECK_STR(unrepresentable(d, 100), "");
+	vd_disc_close(d);
+}
+
 static const struct check_test tests[] = {
+	{ "unrepresentable_2332", test_unrepresentable_2332 },
 	{ "fixture", test_fixture },
 	{ "cue", test_cue },
 	{ "cdtext_file", test_cdtext_file },

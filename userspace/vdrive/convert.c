@@ -205,7 +205,8 @@ static bool has_codes(enum vd_sector_layout layout)
 static int look_at(struct iso_work *w, const struct vd_extent *x, int32_t lba, uint32_t n)
 {
 	const bool forms =
-		w->d->sessions[vd_disc_session_at(w->d, lba) - 1].type != VD_SESSION_CDROM;
+		w->d->sessions[vd_disc_session_at(w->d, lba) - 1].type != VD_SESSION_CDROM ||
+		x->layout == VD_LAYOUT_2332;
 	int r = vd_disc_read_sectors(w->d, lba, n, VD_READ_MAIN, w->raw);
 
 	for (uint32_t i = 0; !r && i < n; i++) {
