@@ -76,7 +76,7 @@ static void *new_decoder(void *of)
 {
 	const struct cso *c = of;
 
-	return vd_unpacker_new((size_t)c->block * 2);
+	return vd_unpacker_new((size_t)vd_unpack_most(c->block));
 }
 
 static void free_decoder(void *decoder)
@@ -96,9 +96,9 @@ static int decode(void *of, void *decoder, uint32_t block, uint8_t *buf)
 
 	if (c->version == 2 ? len >= c->block : flag)
 		return len < want ? -EIO : vd_store_pread(c->file, buf, want, at);
-	/* Compressed to more than it was, and padded: more than twice as long is neither. */
-	if (len > (uint64_t)c->block * 2)
-		len = (uint64_t)c->block * 2;
+	/* What is more is padding. */
+	if (len > vd_unpack_most(c->block))
+		len = vd_unpack_most(c->block);
 	r = vd_store_pread(c->file, in, (size_t)len, at);
 	if (r)
 		return r;

@@ -329,7 +329,7 @@ static int read_table(struct daa *d)
 		chunk_of(d, p, len, i, &n, &type);
 		if (type > PLAIN || (type == PLAIN && n < d->block))
 			return fail(d, "chunk %u is of type %u, which is not known", i, type);
-		if (n > 2ull * d->block)
+		if (n > vd_unpack_most(d->block))
 			return fail(d, "chunk %u is of %llu bytes, where %u are expanded", i,
 				    (unsigned long long)n, d->block);
 		d->largest = n > d->largest ? (uint32_t)n : d->largest;

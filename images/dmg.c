@@ -198,8 +198,9 @@ static int add_run(struct dmg *d, const uint8_t *p, uint32_t i, uint64_t first, 
 	if (type == PLAIN ? len < sectors * SECTOR : sectors > CHUNK_MAX / SECTOR)
 		return fail(d, "run %u: %llu sectors of it in %llu bytes", i,
 			    (unsigned long long)sectors, (unsigned long long)len);
-	if (type != PLAIN && len > 2 * CHUNK_MAX)
-		return fail(d, "run %u: %llu compressed bytes", i, (unsigned long long)len);
+	if (type != PLAIN && len > vd_unpack_most(sectors * SECTOR))
+		return fail(d, "run %u: %llu sectors of it compressed to %llu bytes", i,
+			    (unsigned long long)sectors, (unsigned long long)len);
 	if (d->n == RUNS_MAX)
 		return fail(d, "more than %u runs", RUNS_MAX);
 	if (!(d->n & (d->n - 1))) {

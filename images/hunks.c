@@ -23,7 +23,7 @@
 #include <string.h>
 
 #define CACHE (8u << 20) /* bytes in slots, but at least SLOTS_MIN */
-#define SLOTS_MIN 4u
+#define SLOTS_MIN 3u
 #define SLOTS_MAX 2048u
 #define AHEAD (1u << 20) /* bytes */
 #define THREADS_MAX 4u

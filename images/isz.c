@@ -100,7 +100,7 @@ static void *new_decoder(void *of)
 {
 	const struct isz *z = of;
 
-	return vd_unpacker_new((size_t)z->block * 2);
+	return vd_unpacker_new((size_t)vd_unpack_most(z->block));
 }
 
 static void free_decoder(void *decoder)
@@ -232,8 +232,7 @@ static int read_pointers(struct isz *z)
 			type = v >> bits;
 			n = type == ZEROS ? 0 : v & ((1u << bits) - 1);
 		}
-		/* What is compressed to more than it was, is so by little. */
-		if (n > z->block && n - z->block > z->block)
+		if (n > vd_unpack_most(z->block))
 			return fail(z, "chunk %u is of %u bytes, where %u are expanded", i, n,
 				    z->block);
 		z->chunks[i] = at << 2 | type;

@@ -7,6 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* More than @n bytes ever become by any of these, when they cannot be compressed: what says to be longer is damaged. */
+static inline uint64_t vd_unpack_most(uint64_t n)
+{
+	return n + n / 8 + 4096;
+}
+
 /* One for each thread that decodes. What a compression needs is taken when it is first used. */
 struct vd_unpacker;
 

@@ -331,6 +331,19 @@ static void test_data_file(void)
 	vd_disc_close(d);
 }
 
+/* An archive in an archive would be expanded twice: it is none of ours. */
+static void test_nested(void)
+{
+	struct vd_error err = { "" };
+	struct vd_disc *d;
+
+	make_contents(100000);
+	if (!make("gzip -c plain | gzip -c > nested.gz", "gzip"))
+		CHECK_SKIP("needs gzip");
+	CHECK_ERRNO(fixture_try(check_path("nested.gz"), &d, &err), -EMEDIUMTYPE);
+	CHECK_STR(err.text, "not a disc image: it looks like a gzip archive, in it a gzip archive");
+}
+
 static const struct check_test tests[] = {
 	{ "data_file", test_data_file },
 	{ "programs", test_programs },
@@ -340,5 +353,6 @@ static const struct check_test tests[] = {
 	{ "nothing", test_nothing },
 	{ "threads", test_threads },
 	{ "images", test_images },
+	{ "nested", test_nested },
 };
 CHECK_MAIN(tests)

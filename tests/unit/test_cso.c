@@ -25,7 +25,13 @@ static void test_contents(void)
 		uint8_t *data = wrap_contents(len);
 		struct vd_error err = { "" };
 		struct vd_store *s;
+		uint32_t x = 5;
 
+		/* Whole blocks that cannot be compressed. */
+		for (size_t k = 100000; k < 200000; k++) {
+			x = x * 1664525 + 1013904223;
+			data[k] = (uint8_t)(x >> 24);
+		}
 		check_write_file(check_path("plain"), data, len);
 		if (wrap_open(rows[i].w, rows[i].write(check_path("plain")), &s, &err)) {
 			CHECK_FAIL("%s: %s", rows[i].name, err.text);

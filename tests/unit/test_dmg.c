@@ -42,6 +42,26 @@ static void test_contents(void)
 	vd_store_close(s);
 }
 
+/* A data fork that does not begin with the file. */
+static void test_fork(void)
+{
+	const size_t len = 300 * 512;
+	uint8_t *data = wrap_contents(len), *k;
+	struct wrap_out all = { 0 }, o = { 0 };
+	struct vd_error err = { "" };
+	struct vd_store *s;
+
+	wrap_dmg_bytes(&all, data, len, types, VD_ARRAY_SIZE(types));
+	memset(wrap_add(&o, NULL, 700), 'x', 700);
+	wrap_put(&o, all.data, all.len);
+	k = o.data + o.len - 512;
+	vd_put_be32(k + 28, 700);
+	vd_put_be32(k + 220, vd_get_be32(k + 220) + 700);
+	ASSERT_OK(wrap_open_bytes(&vd_wrapping_dmg, "a.dmg", &o, &s, &err));
+	wrap_check("fork", s, data, len);
+	vd_store_close(s);
+}
+
 /* An ISO image, which the other programs have to unpack as we do. */
 static char *make_iso(void)
 {
@@ -249,6 +269,15 @@ static void test_runs(void)
 	make(&o, t, 246);
 	vd_put_be32(o.data + o.len - 512 + 496, 20000);
 	check_error(&o, "a.dmg: run 0: 16385 sectors of it in 1024 bytes");
+	make_table(t);
+	vd_put_be32(t + TYPE, 0x80000006);
+	vd_put_be32(t + LEN + 4, 5249);
+	o.len = 0;
+	make(&o, t, 246);
+	/* As much is in the file. */
+	wrap_add(&o, NULL, 5000);
+	memmove(o.data + o.len - 512, o.data + o.len - 5512, 512);
+	check_error(&o, "a.dmg: run 0: 2 sectors of it compressed to 5249 bytes");
 	for (size_t i = 0; i < 4; i++) {
 		make_table(t);
 		vd_put_be32(t + TYPE, types[i + 1]);
@@ -288,8 +317,8 @@ static void test_refused(void)
 }
 
 static const struct check_test tests[] = {
-	{ "contents", test_contents }, { "7z", test_7z },	    { "dmg2img", test_dmg2img },
-	{ "errors", test_errors },     { "trailer", test_trailer }, { "runs", test_runs },
-	{ "refused", test_refused },
+	{ "contents", test_contents }, { "fork", test_fork },	    { "7z", test_7z },
+	{ "dmg2img", test_dmg2img },   { "errors", test_errors },   { "trailer", test_trailer },
+	{ "runs", test_runs },	       { "refused", test_refused },
 };
 CHECK_MAIN(tests)
