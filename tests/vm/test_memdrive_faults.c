@@ -419,7 +419,7 @@ static void test_leaks(void)
 	quiet(true);
 	for (int i = 0; i < 2; i++) {
 		sleep_ms(6000);
-		MDEV_SH("echo scan >" DEBUG "/kmemleak");
+		CHECK_OK(try_write(DEBUG "/kmemleak", "scan"));
 	}
 	quiet(false);
 	report = check_read_file(DEBUG "/kmemleak", NULL);
