@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Figures for mounted ISO images, side by side with fuseiso: the same images, the same loops, in turn. How to read
-# them: README.md beside this file. Usage: ./run bench [FIGURE...], where a figure is stat, read, seq, rand or mount.
+# Figures for mounted ISO images, side by side with fuseiso: the same images, the same loops, in turn; and of UDF beside the
+# ISO 9660 part of the same image. How to read them: README.md beside this file.
+# Usage: ./run bench [FIGURE...], where a figure is stat, read, seq, rand, mount or udf.
 #
 #   BENCH_ROUNDS=5          pairs of runs a figure
 #   BENCH_FILES=10000       files of the trees that are walked
@@ -31,7 +32,7 @@ die() {
 for tool in "$bin/vdrive" "$bin/bench_measure" "$bin/bench_tree"; do
 	[[ -x $tool ]] || die "$tool is missing: ./run build"
 done
-for tool in fuseiso xorriso; do
+for tool in fuseiso xorriso genisoimage; do
 	command -v "$tool" >/dev/null || die "$tool is missing: it is in the Debian package of that name"
 done
 for name in rounds files file_max big_mib reads mount_files; do
@@ -39,9 +40,9 @@ for name in rounds files file_max big_mib reads mount_files; do
 done
 
 wanted=("$@")
-((${#wanted[@]})) || wanted=(stat read seq rand mount)
+((${#wanted[@]})) || wanted=(stat read seq rand mount udf)
 for name in "${wanted[@]}"; do
-	[[ $name =~ ^(stat|read|seq|rand|mount)$ ]] || die "no such figure: $name (stat read seq rand mount)"
+	[[ $name =~ ^(stat|read|seq|rand|mount|udf)$ ]] || die "no such figure: $name (stat read seq rand mount udf)"
 done
 is_wanted() { [[ " ${wanted[*]} " == *" $1 "* ]]; }
 
@@ -65,6 +66,7 @@ mkdir -m 700 "$mnt" "$VDRIVE_RUNTIME_DIR"
 mount_command() {
 	case $1 in
 	vdrive) command=("$bin/vdrive" mount --name bench "$2" "$mnt") ;;
+	udf | iso9660) command=("$bin/vdrive" mount --name bench -o "$1" "$2" "$mnt") ;;
 	fuseiso) command=(fuseiso -n "$2" "$mnt") ;;
 	esac
 }
@@ -72,7 +74,7 @@ mount_command() {
 unmount() {
 	local i
 	case $1 in
-	vdrive) "$bin/vdrive" umount "$mnt" ;;
+	vdrive | udf | iso9660) "$bin/vdrive" umount "$mnt" ;;
 	fuseiso) if ((EUID)); then fusermount3 -u "$mnt"; else umount "$mnt"; fi ;;
 	esac || die "cannot unmount $1"
 	mounted=
@@ -88,7 +90,7 @@ unmount() {
 daemon_of() {
 	local dir args pid state
 	case $1 in
-	vdrive)
+	vdrive | udf | iso9660)
 		pid=$(sed -n 's/^keeper=//p' "$VDRIVE_RUNTIME_DIR/bench.state" 2>/dev/null)
 		[[ -n $pid && -e /proc/$pid ]] || return 0
 		echo "$pid" "$(cat "/proc/$pid/task/$pid/children")"
@@ -135,7 +137,7 @@ drop_image() {
 
 # Sums.
 
-# pairs FILE: lines "vdrive fuseiso" to "median min max" of each and of their ratio, nine numbers.
+# pairs FILE: lines of two peers' numbers to "median min max" of each and of their ratio, nine numbers.
 pairs() {
 	awk '
 	function sort(a, n,   i, j, t) {
@@ -164,7 +166,7 @@ verdict() {
 
 heading() {
 	printf '\n%s\n' "$1"
-	printf '  %-26s %-26s %-26s %-20s %5s  %s\n' "" "vdrive" "fuseiso" "ratio, pair by pair" goal \
+	printf '  %-26s %-26s %-26s %-20s %5s  %s\n' "" "${peers[@]}" "ratio, pair by pair" goal \
 		"CPU of the daemons"
 }
 
@@ -222,7 +224,7 @@ check() {
 		if [[ $sum == "$good" ]]; then
 			continue
 		fi
-		[[ $peer == vdrive ]] && die "vdrive shows other files than there are: $sum instead of $good"
+		[[ $peer != fuseiso ]] && die "vdrive ($peer) shows other files than there are: $sum instead of $good"
 		echo "note: $peer shows other files than there are: $sum instead of $good"
 	done
 	echo "  ${1##*/}: $(set -- $good; echo "$1 entries, $(($2 / 1048576)) MiB"), names and bytes checked"
@@ -324,6 +326,43 @@ if is_wanted mount; then
 				verdict "first answers after mount" "$(printf '%.1f' "${n[0]}") ms" "50 ms" "${n[0]} < 50"
 		done
 	done
+fi
+if is_wanted udf; then
+	peers=(udf iso9660)
+	tree files "$work/both" "$files" 100 "$file_max"
+	# genisoimage writes no colon into UDF.
+	find "$work/both" -name '*:*' | while read -r name; do mv "$name" "${name//:/-}"; done
+	genisoimage -quiet -input-charset utf-8 -udf -R -o "$work/both.iso" "$work/both" 2>"$work/genisoimage.log" ||
+		die "genisoimage cannot make an image: $(tail -n 1 "$work/genisoimage.log")"
+	check "$work/both.iso" "$work/both"
+	rm -rf "$work/both"
+	heading "$files small files in 100 folders, UDF beside Rock Ridge in the same image, cold mount, image in memory: yes"
+	warm_image "$work/both.iso"
+	figure "stat all, 100 folders" "$work/both.iso" warm - files/s stat @mnt
+	figure "read all, 100 folders" "$work/both.iso" warm - files/s read @mnt
+	rm "$work/both.iso"
+	tree files "$work/many" "$mount_files" $((mount_files > 1000 ? 1000 : mount_files)) 1024
+	genisoimage -quiet -input-charset utf-8 -udf -R -o "$work/many.iso" "$work/many" 2>"$work/genisoimage.log" ||
+		die "genisoimage cannot make an image: $(tail -n 1 "$work/genisoimage.log")"
+	deep=$(cd "$work/many" && find . -type f ! -name '*:*' | sort | tail -n 1)
+	rm -rf "$work/many"
+	warm_image "$work/many.iso"
+	for peer in "${peers[@]}"; do : >"$work/times.$peer"; done
+	for ((round = 0; round < rounds; round++)); do
+		for peer in "${peers[@]}"; do
+			mount_command "$peer" "$work/many.iso"
+			mounted=$peer
+			measure mount "$mnt/$deep" "$(dirname "$mnt/$deep")" "${command[@]}" \
+				>>"$work/times.$peer" || exit 1
+			unmount "$peer"
+			awk '{ print $2 + $3 }' "$work/times.$peer" >"$work/column.$peer"
+		done
+	done
+	paste -d ' ' "$work/column.udf" "$work/column.iso9660" >"$work/rates"
+	read -ra n < <(pairs "$work/rates")
+	printf '  %-26s %-26s %-26s\n' "$mount_files files: first answers" "$(printf '%.2f (%.2f-%.2f) ms' "${n[@]:0:3}")" \
+		"$(printf '%.2f (%.2f-%.2f) ms' "${n[@]:3:3}")"
+	verdict "UDF, first answers after mount" "$(printf '%.1f' "${n[0]}") ms" "100 ms" "${n[0]} < 100"
 fi
 
 echo
