@@ -57,7 +57,7 @@ void vd_mmc_audio_told(struct vd_mmc *m)
 		m->audio = VD_AUDIO_NONE;
 }
 
-/* Asking for what is so already is no error (MMC-3, 6.12). */
+/* Asking for what is so already is no error (MMC-3). */
 void vd_mmc_pause_resume(struct vd_mmc *m, struct vd_mmc_call *c)
 {
 	const bool resume = c->cdb[8] & 0x01;

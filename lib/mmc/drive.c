@@ -9,7 +9,7 @@
 
 #define SPEED_MAX 8467 /* kB/s: 48 times a CD's */
 
-/* Classes of events (MMC-6, 6.6.2), by number; a lower one is of higher priority. */
+/* Classes of events (MMC-6, 6.6), by number; a lower one is of higher priority. */
 #define CLASS_OPERATIONAL 1
 #define CLASS_POWER 2
 #define CLASS_MEDIA 4
@@ -100,7 +100,7 @@ void vd_mmc_test_unit_ready(struct vd_mmc *m, struct vd_mmc_call *c)
 	(void)c;
 }
 
-/* A condition that no other command has told yet, or what goes on (SPC-4, 6.39; MMC-6, 6.29). */
+/* A condition that no other command has told yet, or what goes on (SPC-3, 6.27). */
 void vd_mmc_request_sense(struct vd_mmc *m, struct vd_mmc_call *c)
 {
 	uint32_t code = VD_SENSE_NONE;
@@ -218,7 +218,7 @@ void vd_mmc_events(struct vd_mmc *m, struct vd_mmc_call *c)
 {
 	const size_t allocation = vd_get_be16(c->cdb + 7);
 	const unsigned int asked = c->cdb[4] & CLASSES;
-	/* Who takes the header only has seen no event (MMC-6, 6.6.2). */
+	/* Who takes the header only has seen no event (MMC-6, 6.6). */
 	const bool look = allocation <= 4 || c->q->in_cap <= 4;
 	uint8_t answer[8] = { 0, 0, NO_EVENT_AVAILABLE, CLASSES };
 	int class = 0;
@@ -304,7 +304,7 @@ void vd_mmc_set_streaming(struct vd_mmc *m, struct vd_mmc_call *c)
 	set_speed(m, (uint64_t)size * 1000 / time);
 }
 
-/* Nominal performance (MMC-6, 6.7.2): the same everywhere. Of writing there is none. */
+/* Nominal performance (MMC-6, 6.7): the same everywhere. Of writing there is none. */
 void vd_mmc_get_performance(struct vd_mmc *m, struct vd_mmc_call *c)
 {
 	const uint8_t type = c->cdb[10], what = c->cdb[1] & 0x1f;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Who the drive is (SPC-4, 6.6 and 7.8). */
+/* Who the drive is (SPC-3, 6.4 and 7.6). */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@
 
 static void standard(struct vd_mmc_call *c, size_t allocation)
 {
-	uint8_t answer[36] = { TYPE_OPTICAL, 0x80, 0x06, 0x02, sizeof(answer) - 5, 0, 0, 0x02 };
+	uint8_t answer[36] = { TYPE_OPTICAL, 0x80, 0x05, 0x02, sizeof(answer) - 5, 0, 0, 0x02 };
 
 	memcpy(answer + 8, VENDOR, 8);
 	memcpy(answer + 16, PRODUCT, 16);

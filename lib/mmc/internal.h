@@ -38,7 +38,7 @@ enum vd_mmc_sense {
 
 void vd_sense_put(uint8_t sense[VD_MMC_SENSE], uint32_t code);
 void vd_mmc_fail(struct vd_mmc_call *c, uint32_t code);
-/* A sector that cannot be had: its address is in the information field (SPC-4, 4.5.3); @ili: it has another length. */
+/* A sector that cannot be had: its address is in the information field (SPC-3, 4.5.3); @ili: it has another length. */
 void vd_mmc_fail_at(struct vd_mmc_call *c, uint32_t code, int32_t lba, bool ili);
 /* From -errno of lib/disc. */
 void vd_mmc_fail_errno(struct vd_mmc_call *c, int code, int32_t lba);

@@ -3,10 +3,10 @@
  * The table of commands, and what goes for all of them:
  *
  *     unknown command         5/20/00; a unit attention stays pending
- *     unit attention pending  reported and gone, but for the commands that are answered all the same (SPC-4, 5.14)
+ *     unit attention pending  reported and gone, but for the commands that are answered all the same (SAM-3, SPC-3)
  *     no medium               2/3A/xx for commands that need one
  *
- * Sections are those of MMC-6, or of the standard that is named.
+ * Sections are those of MMC-6, or of the standard that is named; where that is all, its index has the command by its name.
  */
 #include <string.h>
 
@@ -31,47 +31,46 @@ struct command {
 };
 
 static const struct command commands[256] = {
-	[0x00] = { "TEST UNIT READY", "SPC-4 6.47", vd_mmc_test_unit_ready, NULL, MEDIUM },
-	[0x03] = { "REQUEST SENSE", "SPC-4 6.39", vd_mmc_request_sense, NULL, ALLOWS_UA },
-	[0x12] = { "INQUIRY", "SPC-4 6.6", vd_mmc_inquiry, NULL, ALLOWS_UA },
-	[0x15] = { "MODE SELECT(6)", "SPC-4 6.11", vd_mmc_mode_select, NULL, 0 },
-	[0x1a] = { "MODE SENSE(6)", "SPC-4 6.13", vd_mmc_mode_sense, NULL, 0 },
-	[0x1b] = { "START STOP UNIT", "6.42", vd_mmc_start_stop, NULL, 0 },
+	[0x00] = { "TEST UNIT READY", "SPC-3 6.33", vd_mmc_test_unit_ready, NULL, MEDIUM },
+	[0x03] = { "REQUEST SENSE", "SPC-3 6.27", vd_mmc_request_sense, NULL, ALLOWS_UA },
+	[0x12] = { "INQUIRY", "SPC-3 6.4", vd_mmc_inquiry, NULL, ALLOWS_UA },
+	[0x15] = { "MODE SELECT(6)", "SPC-3 6.7", vd_mmc_mode_select, NULL, 0 },
+	[0x1a] = { "MODE SENSE(6)", "SPC-3 6.9", vd_mmc_mode_sense, NULL, 0 },
+	[0x1b] = { "START STOP UNIT", "MMC-6", vd_mmc_start_stop, NULL, 0 },
 	[0x1e] = { "PREVENT ALLOW MEDIUM REMOVAL", "6.13", vd_mmc_prevent, NULL, 0 },
-	[0x25] = { "READ CAPACITY", "6.24", vd_mmc_read_capacity, NULL, MEDIUM },
-	[0x28] = { "READ(10)", "6.15", NULL, vd_mmc_read, READS },
-	[0x2b] = { "SEEK(10)", "6.32", NULL, vd_mmc_seek, READS },
-	[0x2f] = { "VERIFY(10)", "6.44", NULL, vd_mmc_verify, READS },
-	[0x35] = { "SYNCHRONIZE CACHE(10)", "6.43", vd_mmc_sync_cache, NULL, MEDIUM },
-	[0x42] = { "READ SUB-CHANNEL", "MMC-3 6.29", NULL, vd_mmc_read_subchannel,
-		   PLAYS | TELLS_AUDIO },
+	[0x25] = { "READ CAPACITY", "6.18", vd_mmc_read_capacity, NULL, MEDIUM },
+	[0x28] = { "READ(10)", "6.14", NULL, vd_mmc_read, READS },
+	[0x2b] = { "SEEK(10)", "6.31", NULL, vd_mmc_seek, READS },
+	[0x2f] = { "VERIFY(10)", "MMC-6", NULL, vd_mmc_verify, READS },
+	[0x35] = { "SYNCHRONIZE CACHE(10)", "MMC-6", vd_mmc_sync_cache, NULL, MEDIUM },
+	[0x42] = { "READ SUB-CHANNEL", "MMC-3", NULL, vd_mmc_read_subchannel, PLAYS | TELLS_AUDIO },
 	[0x43] = { "READ TOC/PMA/ATIP", "6.25", NULL, vd_mmc_read_toc, MEDIUM },
-	[0x44] = { "READ HEADER", "MMC 5.1.11", NULL, vd_mmc_read_header, READS_CD },
-	[0x45] = { "PLAY AUDIO(10)", "MMC-3 6.13", NULL, vd_mmc_play, PLAYS },
+	[0x44] = { "READ HEADER", "MMC", NULL, vd_mmc_read_header, READS_CD },
+	[0x45] = { "PLAY AUDIO(10)", "MMC-3", NULL, vd_mmc_play, PLAYS },
 	[0x46] = { "GET CONFIGURATION", "6.5", vd_mmc_get_configuration, NULL, ALLOWS_UA },
-	[0x47] = { "PLAY AUDIO MSF", "MMC-3 6.15", NULL, vd_mmc_play_msf, PLAYS },
-	[0x48] = { "PLAY AUDIO TRACK INDEX", "SCSI-2 14.2.4", NULL, vd_mmc_play_index, PLAYS },
+	[0x47] = { "PLAY AUDIO MSF", "MMC-3", NULL, vd_mmc_play_msf, PLAYS },
+	[0x48] = { "PLAY AUDIO TRACK INDEX", "SCSI-2", NULL, vd_mmc_play_index, PLAYS },
 	[0x4a] = { "GET EVENT STATUS NOTIFICATION", "6.6", vd_mmc_events, NULL, ALLOWS_UA },
-	[0x4b] = { "PAUSE/RESUME", "MMC-3 6.12", vd_mmc_pause_resume, NULL, PLAYS },
-	[0x4e] = { "STOP PLAY/SCAN", "MMC-3 6.47", vd_mmc_stop, NULL, PLAYS },
+	[0x4b] = { "PAUSE/RESUME", "MMC-3", vd_mmc_pause_resume, NULL, PLAYS },
+	[0x4e] = { "STOP PLAY/SCAN", "MMC-3", vd_mmc_stop, NULL, PLAYS },
 	[0x51] = { "READ DISC INFORMATION", "6.21", NULL, vd_mmc_disc_information, MEDIUM },
 	[0x52] = { "READ TRACK INFORMATION", "6.26", NULL, vd_mmc_track_information, MEDIUM },
-	[0x55] = { "MODE SELECT(10)", "SPC-4 6.12", vd_mmc_mode_select, NULL, 0 },
-	[0x5a] = { "MODE SENSE(10)", "SPC-4 6.14", vd_mmc_mode_sense, NULL, 0 },
-	[0xa0] = { "REPORT LUNS", "SPC-4 6.33", vd_mmc_report_luns, NULL, ALLOWS_UA },
-	[0xa3] = { "SEND KEY", "6.34", vd_mmc_send_key, NULL, 0 },
+	[0x55] = { "MODE SELECT(10)", "SPC-3 6.8", vd_mmc_mode_select, NULL, 0 },
+	[0x5a] = { "MODE SENSE(10)", "6.12", vd_mmc_mode_sense, NULL, 0 },
+	[0xa0] = { "REPORT LUNS", "SPC-3 6.21", vd_mmc_report_luns, NULL, ALLOWS_UA },
+	[0xa3] = { "SEND KEY", "MMC-6", vd_mmc_send_key, NULL, 0 },
 	[0xa4] = { "REPORT KEY", "6.28", vd_mmc_report_key, NULL, 0 },
-	[0xa5] = { "PLAY AUDIO(12)", "MMC-3 6.14", NULL, vd_mmc_play, PLAYS },
-	[0xa8] = { "READ(12)", "6.16", NULL, vd_mmc_read, READS },
+	[0xa5] = { "PLAY AUDIO(12)", "MMC-3", NULL, vd_mmc_play, PLAYS },
+	[0xa8] = { "READ(12)", "6.15", NULL, vd_mmc_read, READS },
 	[0xac] = { "GET PERFORMANCE", "6.7", vd_mmc_get_performance, NULL, MEDIUM },
 	[0xad] = { "READ DISC STRUCTURE", "6.22", NULL, vd_mmc_disc_structure, MEDIUM },
-	[0xb6] = { "SET STREAMING", "6.39", vd_mmc_set_streaming, NULL, 0 },
+	[0xb6] = { "SET STREAMING", "MMC-6", vd_mmc_set_streaming, NULL, 0 },
 	[0xb9] = { "READ CD MSF", "6.20", NULL, vd_mmc_read_cd_msf, READS_CD },
-	[0xba] = { "SCAN", "MMC-3 6.36", NULL, vd_mmc_scan, PLAYS },
-	[0xbb] = { "SET CD SPEED", "6.37", vd_mmc_set_speed, NULL, 0 },
+	[0xba] = { "SCAN", "MMC-3", NULL, vd_mmc_scan, PLAYS },
+	[0xbb] = { "SET CD SPEED", "MMC-6", vd_mmc_set_speed, NULL, 0 },
 	[0xbd] = { "MECHANISM STATUS", "6.10", vd_mmc_mechanism, NULL, 0 },
 	[0xbe] = { "READ CD", "6.19", NULL, vd_mmc_read_cd, READS_CD },
-	[0xd8] = { "READ CD-DA", "vendor", NULL, vd_mmc_read_cdda, READS_CD },
+	[0xd8] = { "READ CD-DA", "Plextor", NULL, vd_mmc_read_cdda, READS_CD },
 };
 
 const char *vd_mmc_command_name(uint8_t opcode, const char **section)

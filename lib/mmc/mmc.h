@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What an optical drive does (MMC-6, SPC-4, SBC-3): one command descriptor block in, data or sense out.
+ * What an optical drive does (MMC-6, MMC-3 for sound, SPC-3, SBC-2): one command descriptor block in, data or sense out.
  *
  * The drive (struct vd_mmc) is plain data without a pointer: tray, lock, pending unit attentions and events, mode pages, where the
  * sound is. It knows of its medium a few numbers only. The medium is a disc, and what must look at it never changes the drive:
@@ -22,7 +22,7 @@
 
 #define VD_MMC_NAME_MAX 32u
 #define VD_MMC_CDB_MAX 16u
-#define VD_MMC_SENSE 18u      /* fixed format (SPC-4, 4.5.3) */
+#define VD_MMC_SENSE 18u      /* fixed format (SPC-3, 4.5.3) */
 #define VD_MMC_MODE_BYTES 96u /* of all mode pages */
 
 #define VD_MMC_GOOD 0x00
@@ -122,6 +122,7 @@ bool vd_mmc_begin(struct vd_mmc *m, const struct vd_mmc_request *q, struct vd_mm
 		  struct vd_mmc_now *now);
 void vd_mmc_answer(const struct vd_mmc_now *now, struct vd_disc *d, const struct vd_mmc_request *q,
 		   struct vd_mmc_reply *r);
+/* Only while the medium that answered is in the drive still: what it says of the head is of no account otherwise. */
 void vd_mmc_end(struct vd_mmc *m, const struct vd_mmc_request *q, const struct vd_mmc_reply *r);
 /* @d is the medium that was inserted; NULL when there is none. */
 void vd_mmc_execute(struct vd_mmc *m, struct vd_disc *d, const struct vd_mmc_request *q,

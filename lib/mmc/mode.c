@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * Mode pages (SPC-4, 7.5; MMC-6, 7). The pages of the table lie in the drive one after the other, as a host sees them; page 2Ah is
+ * Mode pages (SPC-3, 7.4; MMC-6, 7). The pages of the table lie in the drive one after the other, as a host sees them; page 2Ah is
  * made anew each time, since it shows what the drive is doing.
  */
 #include <string.h>

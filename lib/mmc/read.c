@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* Blocks of 2048 bytes (MMC-6, 6.15): user data of mode 1 and Form 1; nothing else has such blocks. */
+/* Blocks of 2048 bytes (MMC-6, 6.14): user data of mode 1 and Form 1; nothing else has such blocks. */
 #include <errno.h>
 #include <string.h>
 

@@ -39,7 +39,7 @@ static bool is_type(enum vd_sector_kind kind, unsigned int type)
 }
 
 /*
- * Parts that are read follow each other in the sector (MMC-6, table 351). A part that a kind of sector does not have is
+ * Parts that are read follow each other in the sector (MMC-6, tables 351 to 356). A part that a kind of sector does not have is
  * no gap.
  */
 static bool is_contiguous(enum vd_sector_kind kind, unsigned int main)

@@ -134,7 +134,7 @@ void vd_mmc_disc_structure(const struct vd_mmc_now *now, struct vd_disc *d, stru
 	vd_mmc_data(c, answer, 4 + len, vd_get_be16(c->cdb + 8));
 }
 
-/* Formats of REPORT KEY and SEND KEY (MMC-6, 6.28, 6.34). */
+/* Formats of REPORT KEY and SEND KEY (MMC-6). */
 #define KEY_ASF 0x05
 #define KEY_RPC_SEND 0x06
 #define KEY_RPC_STATE 0x08

@@ -124,7 +124,7 @@ void vd_mmc_read_toc(const struct vd_mmc_now *now, struct vd_disc *d, struct vd_
 		vd_mmc_data(c, answer, len, allocation);
 }
 
-/* A complete disc (MMC-6, 6.21.3). */
+/* A complete disc (MMC-6, 6.21). */
 void vd_mmc_disc_information(const struct vd_mmc_now *now, struct vd_disc *d, struct vd_mmc_call *c)
 {
 	uint8_t answer[34] = { 0, sizeof(answer) - 2 };
@@ -171,7 +171,7 @@ static const struct vd_track *asked_track(struct vd_disc *d, struct vd_mmc_call 
 	return t;
 }
 
-/* A complete track (MMC-6, 6.26.3): nothing can be written to it. */
+/* A complete track (MMC-6, 6.26): nothing can be written to it. */
 void vd_mmc_track_information(const struct vd_mmc_now *now, struct vd_disc *d,
 			      struct vd_mmc_call *c)
 {
@@ -195,7 +195,7 @@ void vd_mmc_track_information(const struct vd_mmc_now *now, struct vd_disc *d,
 	vd_mmc_data(c, answer, sizeof(answer), vd_get_be16(c->cdb + 7));
 }
 
-/* Where the head is, as Q would say it there (MMC-3, 6.29.1). */
+/* Where the head is, as Q would say it there (MMC-3, READ SUB-CHANNEL). */
 static size_t put_position(const struct vd_mmc_now *now, const struct vd_disc *d, bool msf,
 			   uint8_t *p)
 {
