@@ -399,6 +399,14 @@ static void test_events(void)
 		{ "which is there still", "00 00 00 00 00 00", 0x062800, 0, NULL },
 		{ "once", "00 00 00 00 00 00", GOOD, 0, NULL },
 	};
+	static const struct mmc_case forced[] = {
+		{ "gone", MEDIA_POLL, GOOD, 8, "0006 04 56 03 01 00 00" },
+		{ "and nothing else", MEDIA_POLL, GOOD, 8, "0006 04 56 00 01 00 00" },
+	};
+	static const struct mmc_case again[] = {
+		{ "new", MEDIA_POLL, GOOD, 8, "0006 04 56 02 02 00 00" },
+		{ "and nothing else", MEDIA_POLL, GOOD, 8, "0006 04 56 00 02 00 00" },
+	};
 	struct mmc_run *r = mmc_run_new(disc);
 	struct vd_mmc_medium medium = vd_mmc_medium_of(disc);
 
@@ -416,6 +424,16 @@ static void test_events(void)
 	CHECK_UINT(mmc_do(r, MEDIA_POLL), GOOD);
 	CHECK_UINT(r->buf[4], 3);
 	CHECK_UINT(mmc_do(r, "00 00 00 00 00 00"), 0x023a02);
+	/* A request that was not told is none any more when the tray is open, or another medium in it. */
+	r = mmc_run_new(disc);
+	CHECK_UINT(mmc_do(r, "1e 00 00 00 01 00"), GOOD);
+	CHECK_ERRNO(vd_mmc_eject(&r->mmc, false), -EBUSY);
+	CHECK_OK(vd_mmc_eject(&r->mmc, true));
+	MMC_CASES(r, forced);
+	CHECK_UINT(mmc_do(r, "1e 00 00 00 01 00"), GOOD);
+	CHECK_ERRNO(vd_mmc_eject(&r->mmc, false), -EBUSY);
+	CHECK_OK(vd_mmc_insert(&r->mmc, &medium));
+	MMC_CASES(r, again);
 }
 
 static void test_lock(void)
