@@ -28,7 +28,7 @@ static uint64_t out_at(struct out *o)
 
 static void put(struct out *o, const void *data, size_t len)
 {
-	ASSERT(fwrite(data, 1, len, o->f) == len);
+	ASSERT(!len || fwrite(data, 1, len, o->f) == len);
 }
 
 static void put_be(struct out *o, uint64_t v, unsigned int bytes)
