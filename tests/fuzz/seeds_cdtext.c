@@ -6,29 +6,23 @@
 #include <string.h>
 
 #include "disc/cdtext.h"
+#include "seeds.h"
 #include "util/cleanup.h"
 
 static int write_seed(const char *dir, const char *name, const struct vd_cdtext *t)
 {
-	_cleanup_free_ char *path = NULL;
 	_cleanup_free_ uint8_t *packs = NULL;
 	size_t n;
 	FILE *f;
 
 	if (vd_cdtext_encode(t, &packs, &n, NULL))
 		return -1;
-	if (asprintf(&path, "%s/%s", dir, name) < 0) {
-		path = NULL;
+	f = seed_open(dir, name);
+	if (!f)
 		return -1;
-	}
-	f = fopen(path, "wb");
-	if (!f) {
-		perror(path);
-		return -1;
-	}
 	fputc(0, f);
 	fwrite(packs, VD_CDTEXT_PACK, n, f);
-	return fclose(f);
+	return seed_close(f);
 }
 
 static int add(struct vd_cdtext *t, int block, const char *text, size_t len)

@@ -8,6 +8,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "seeds.h"
 #include "util/cleanup.h"
 
 #define PLAIN 6000u
@@ -60,23 +61,6 @@ static size_t pack_zstd_unsized(uint8_t *out)
 	return to.pos;
 }
 
-static int save(const char *dir, const char *name, const void *data, size_t len)
-{
-	_cleanup_free_ char *path = NULL;
-	FILE *f;
-
-	if (asprintf(&path, "%s/%s", dir, name) < 0) {
-		path = NULL;
-		return -1;
-	}
-	f = fopen(path, "wb");
-	if (!f || fwrite(data, len, 1, f) != 1 || fclose(f)) {
-		perror(path);
-		return -1;
-	}
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -99,8 +83,8 @@ int main(int argc, char **argv)
 
 		n += rows[i].pack(packed + n);
 		snprintf(twice, sizeof(twice), "%s2", rows[i].name);
-		if (!n || save(argv[1], rows[i].name, packed, n / 2) ||
-		    save(argv[1], twice, packed, n))
+		if (!n || seed_save(argv[1], rows[i].name, packed, n / 2) ||
+		    seed_save(argv[1], twice, packed, n))
 			return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "seeds.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
 
@@ -12,23 +13,6 @@ struct seed {
 	uint8_t data[32768];
 	size_t len;
 };
-
-static int save(const char *dir, const char *name, const void *data, size_t len)
-{
-	_cleanup_free_ char *path = NULL;
-	FILE *f;
-
-	if (asprintf(&path, "%s/%s", dir, name) < 0) {
-		path = NULL;
-		return -1;
-	}
-	f = fopen(path, "wb");
-	if (!f || fwrite(data, len, 1, f) != 1 || fclose(f)) {
-		perror(path);
-		return -1;
-	}
-	return 0;
-}
 
 static uint8_t *add(struct seed *s, const void *data, size_t len)
 {
@@ -101,7 +85,7 @@ static int write_nrg(const char *dir, int version, int tao)
 	add(&s, version == 2 ? "NER5\0\0\0\0" : "NERO", version == 2 ? 8 : 4);
 	vd_put_be32(add(&s, NULL, 4), 4 * 2352 + 2 * 2048);
 	snprintf(name, sizeof(name), "nrg%d%d", version, tao);
-	return save(dir, name, s.data, s.len);
+	return seed_save(dir, name, s.data, s.len);
 }
 
 static int write_ccd(const char *dir)
@@ -119,7 +103,7 @@ static int write_ccd(const char *dir)
 		"[TRACK 1]\nMODE=2\nINDEX 1=0\n[TRACK 2]\nMODE=0\nFLAGS= DCP\nISRC=USRC17607839\n"
 		"INDEX 0=15\nINDEX 1=20\nINDEX 2=30\n";
 
-	return save(dir, "ccd", text, sizeof(text) - 1);
+	return seed_save(dir, "ccd", text, sizeof(text) - 1);
 }
 
 static int write_mds(const char *dir, uint8_t medium, uint32_t files)
@@ -163,15 +147,15 @@ static int write_mds(const char *dir, uint8_t medium, uint32_t files)
 	memcpy(m + 370, "b\0.\0m\0d\0f\0", 10);
 	m[480 + 2052 + 2] = 0x30;
 	snprintf(name, sizeof(name), "mds%02x%u", medium, files);
-	return save(dir, name, m, sizeof(m));
+	return seed_save(dir, name, m, sizeof(m));
 }
 
 static void add_le(struct seed *s, uint64_t v, size_t bytes)
 {
 	uint8_t *p = add(s, NULL, bytes);
 
-	for (size_t i = 0; i < bytes; i++)
-		p[i] = (uint8_t)(v >> (8 * i));
+	for (size_t i = 0; i < bytes; i++, v >>= 8)
+		p[i] = (uint8_t)v;
 }
 
 /* Audio, and data in a second session. */
@@ -198,7 +182,8 @@ static int write_cdi(const char *dir, uint32_t version)
 		add_le(&s, i ? 1 : 0, 4);
 		add_le(&s, 2ull << 32 | 1, 8);
 		add_le(&s, version == 6, 4);
-		add(&s, "\4text", version == 6 ? 5 + 17 : 0);
+		add(&s, "\4text", version == 6 ? 5 : 0);
+		add_le(&s, 0, version == 6 ? 17 : 0);
 		add_le(&s, 0, 2);
 		add_le(&s, i, 4);
 		add_le(&s, 0, 12);
@@ -233,7 +218,7 @@ static int write_cdi(const char *dir, uint32_t version)
 	add_le(&s, 0x80000000 + version, 4);
 	add_le(&s, version == 6 ? s.len + 4 - at : at, 4);
 	snprintf(name, sizeof(name), "cdi%u", version);
-	return save(dir, name, s.data, s.len);
+	return seed_save(dir, name, s.data, s.len);
 }
 
 /* Audio in two blocks and data; a DVD in one. */
@@ -273,7 +258,7 @@ static int write_b6t(const char *dir, int dvd)
 		vd_put_le32(t + 42, i == 2 ? 16 : 0);
 		vd_put_le32(t + 46, dvd ? 10 : i == 2 ? 14 : 16);
 	}
-	return save(dir, dvd ? "b6t2" : "b6t1", s.data, s.len);
+	return seed_save(dir, dvd ? "b6t2" : "b6t1", s.data, s.len);
 }
 
 static int write_c2d(const char *dir)
@@ -305,7 +290,7 @@ static int write_c2d(const char *dir)
 		b[40] = i == 2;
 	}
 	add(&s, NULL, 4 * 2352 + 2 * 2048);
-	return save(dir, "c2d", s.data, s.len);
+	return seed_save(dir, "c2d", s.data, s.len);
 }
 
 static int write_gdi(const char *dir)
@@ -313,7 +298,7 @@ static int write_gdi(const char *dir)
 	static const char text[] = "4\r\n1 0 4 2352 \"a 1.bin\" 0\r\n2 700 0 2352 bcde 100\r\n"
 				   "3 45000 4 2352 cd 0\r\n4 46000 4 2048 e 2048\r\n";
 
-	return save(dir, "gdi", text, sizeof(text) - 1);
+	return seed_save(dir, "gdi", text, sizeof(text) - 1);
 }
 
 int main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "seeds.h"
 #include "unit/rawsector.h"
 #include "util/cleanup.h"
 
@@ -25,18 +26,13 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return EXIT_FAILURE;
 	for (size_t k = 0; k < VD_ARRAY_SIZE(kinds); k++) {
-		_cleanup_free_ char *path = NULL;
+		char name[16];
 		FILE *f;
 
-		if (asprintf(&path, "%s/kind%zu", argv[1], k) < 0) {
-			path = NULL;
+		snprintf(name, sizeof(name), "kind%zu", k);
+		f = seed_open(argv[1], name);
+		if (!f)
 			return EXIT_FAILURE;
-		}
-		f = fopen(path, "wb");
-		if (!f) {
-			perror(path);
-			return EXIT_FAILURE;
-		}
 		for (uint32_t i = 0; i < SECTORS; i++) {
 			memset(user, 0, sizeof(user));
 			if (i == 16)
@@ -44,10 +40,8 @@ int main(int argc, char **argv)
 			raw_sector_make(sector, kinds[k].layout, kinds[k].form, (int32_t)i, user);
 			fwrite(sector, vd_layout_size(kinds[k].layout), 1, f);
 		}
-		if (fclose(f)) {
-			perror(path);
+		if (seed_close(f))
 			return EXIT_FAILURE;
-		}
 	}
 	return EXIT_SUCCESS;
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Writes the images that fuzz_iso9660 starts from into the directory named by the only argument. */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "seeds.h"
 #include "unit/isobuild.h"
 
 static void fill(struct isob *b)
@@ -38,9 +40,8 @@ static void fill(struct isob *b)
 static int write_seed(const char *dir, int number)
 {
 	struct isob *b = isob_new();
-	char path[4096];
+	char name[16];
 	FILE *f;
-	bool ok;
 
 	b->rock = number & 1;
 	b->joliet = number & 2;
@@ -50,16 +51,14 @@ static int write_seed(const char *dir, int number)
 	b->block = number & 8 ? 512 : 2048;
 	fill(b);
 	isob_finish(b);
-	snprintf(path, sizeof(path), "%s/seed%d", dir, number);
-	f = fopen(path, "wb");
-	ok = f && fwrite("\0\0", 1, 2, f) == 2 &&
-	     fwrite(b->image + b->pvd, 1, b->size - b->pvd, f) == b->size - b->pvd;
-	if (f && fclose(f))
-		ok = false;
+	snprintf(name, sizeof(name), "seed%d", number);
+	f = seed_open(dir, name);
+	if (f) {
+		fwrite("\0\0", 1, 2, f);
+		fwrite(b->image + b->pvd, 1, b->size - b->pvd, f);
+	}
 	isob_free(b);
-	if (!ok)
-		perror(path);
-	return ok ? 0 : 1;
+	return f ? seed_close(f) : -1;
 }
 
 int main(int argc, char **argv)

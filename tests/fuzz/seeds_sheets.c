@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "seeds.h"
 #include "util/cleanup.h"
 
 static const char *const sheets[] = {
@@ -45,18 +46,11 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return EXIT_FAILURE;
 	for (size_t i = 0; i < VD_ARRAY_SIZE(sheets); i++) {
-		_cleanup_free_ char *path = NULL;
-		FILE *f;
+		char name[16];
 
-		if (asprintf(&path, "%s/sheet%zu", argv[1], i) < 0) {
-			path = NULL;
+		snprintf(name, sizeof(name), "sheet%zu", i);
+		if (seed_save(argv[1], name, sheets[i], length(i)))
 			return EXIT_FAILURE;
-		}
-		f = fopen(path, "wb");
-		if (!f || fwrite(sheets[i], length(i), 1, f) != 1 || fclose(f)) {
-			perror(path);
-			return EXIT_FAILURE;
-		}
 	}
 	return EXIT_SUCCESS;
 }

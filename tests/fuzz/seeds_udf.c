@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Writes the images that fuzz_udf starts from into the directory named by the only argument. */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "seeds.h"
 #include "unit/udfbuild.h"
 #include "util/endian.h"
 
@@ -42,8 +44,7 @@ static int write_seed(const char *dir, int number)
 {
 	const uint8_t options[4] = { (uint8_t)(number & 3), 0, number % 5 != 0, 0 };
 	struct udfb *b = udfb_new();
-	char path[4096];
-	bool ok;
+	char name[16];
 	FILE *f;
 
 	b->kind = (enum udfb_kind)(number % 5);
@@ -52,24 +53,21 @@ static int write_seed(const char *dir, int number)
 	b->sessions = number & 2;
 	fill(b, number);
 	udfb_finish(b);
-	snprintf(path, sizeof(path), "%s/seed%d", dir, number);
-	f = fopen(path, "wb");
-	ok = f && fwrite(options, 1, sizeof(options), f) == sizeof(options);
-	for (size_t i = 0; ok && i < b->size / PIECE; i++) {
+	snprintf(name, sizeof(name), "seed%d", number);
+	f = seed_open(dir, name);
+	if (f)
+		fwrite(options, 1, sizeof(options), f);
+	for (size_t i = 0; f && i < b->size / PIECE; i++) {
 		uint8_t record[2];
 
 		if (!has_bytes(b->image + i * PIECE))
 			continue;
 		vd_put_le16(record, (uint16_t)i);
-		ok = fwrite(record, 1, 2, f) == 2 &&
-		     fwrite(b->image + i * PIECE, 1, PIECE, f) == PIECE;
+		fwrite(record, 1, 2, f);
+		fwrite(b->image + i * PIECE, 1, PIECE, f);
 	}
-	if (f && fclose(f))
-		ok = false;
 	udfb_free(b);
-	if (!ok)
-		perror(path);
-	return ok ? 0 : 1;
+	return f ? seed_close(f) : -1;
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Writes the discs that fuzz_views starts from into the directory named by the only argument. */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
 
+#include "seeds.h"
 #include "unit/isobuild.h"
 
 static int write_seed(const char *dir, int number)
@@ -10,9 +12,8 @@ static int write_seed(const char *dir, int number)
 	static uint8_t film[20000];
 	uint8_t head[65] = { (uint8_t)number };
 	struct isob *b = isob_new();
-	char path[4096];
+	char name[16];
 	FILE *f;
-	bool ok;
 
 	memset(film, 'f', sizeof(film));
 	b->xa = true;
@@ -23,16 +24,14 @@ static int write_seed(const char *dir, int number)
 	isob_finish(b);
 	/* What is behind the directories. */
 	memset(head + 4, number & 8 ? 0xff : 0xa5, sizeof(head) - 4);
-	snprintf(path, sizeof(path), "%s/seed%d", dir, number);
-	f = fopen(path, "wb");
-	ok = f && fwrite(head, 1, sizeof(head), f) == sizeof(head) &&
-	     fwrite(b->image + b->pvd, 1, b->size - b->pvd, f) == b->size - b->pvd;
-	if (f && fclose(f))
-		ok = false;
+	snprintf(name, sizeof(name), "seed%d", number);
+	f = seed_open(dir, name);
+	if (f) {
+		fwrite(head, 1, sizeof(head), f);
+		fwrite(b->image + b->pvd, 1, b->size - b->pvd, f);
+	}
 	isob_free(b);
-	if (!ok)
-		perror(path);
-	return ok ? 0 : 1;
+	return f ? seed_close(f) : -1;
 }
 
 int main(int argc, char **argv)

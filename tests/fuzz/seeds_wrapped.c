@@ -9,6 +9,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "seeds.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
 
@@ -24,20 +25,10 @@ static struct seed seed;
 
 static int save(const char *dir, const char *name)
 {
-	_cleanup_free_ char *path = NULL;
-	FILE *f;
+	int r = seed_save(dir, name, seed.data, seed.len);
 
-	if (asprintf(&path, "%s/%s", dir, name) < 0) {
-		path = NULL;
-		return -1;
-	}
-	f = fopen(path, "wb");
-	if (!f || fwrite(seed.data, seed.len, 1, f) != 1 || fclose(f)) {
-		perror(path);
-		return -1;
-	}
 	memset(&seed, 0, sizeof(seed));
-	return 0;
+	return r;
 }
 
 static uint8_t *add(const void *data, size_t len)
@@ -146,6 +137,11 @@ static int write_dmg(const char *dir)
 					  0x80000006, 0x80000008, 0xffffffff };
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	/* 4 bytes as they are, then copies: in all 1024 bytes. */
+	static const char adc[] =
+		"\x83"
+		"abcd\x7f\0\3\x7f\0\3\x3c\0\x7f\0\0\x7f\0\1\x7f\1\0\x7f\0\1\x7f\0\1"
+		"\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7c\0\1";
 	static uint8_t table[204 + 7 * 40 + 2];
 	uint32_t list;
 	uint8_t *k;
@@ -164,10 +160,7 @@ static int write_dmg(const char *dir)
 		if (types[i] == 1)
 			add(in, 1024);
 		else if (types[i] == 0x80000004)
-			add("\x83"
-			    "abcd\x7f\0\3\x7f\0\3\x3c\0\x7f\0\0\x7f\1\0\x7f\0\1\x7f\0\1\x7f\0\1"
-			    "\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1\x7f\0\1",
-			    58);
+			add(adc, sizeof(adc) - 1);
 		else if (types[i] == 0x80000005)
 			add_deflated(in, 1024, 15);
 		else if (types[i] == 0x80000006)
