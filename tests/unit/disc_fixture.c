@@ -587,6 +587,16 @@ int fixture_try(const char *path, struct vd_disc **out, struct vd_error *err)
 	return open_image(path, NULL, out, err);
 }
 
+int fixture_try_bytes(const char *name, const void *data, size_t len, struct vd_disc **out,
+		      struct vd_error *err)
+{
+	const char *path = check_path("%s", name);
+
+	check_write_file(path, data, len);
+	*out = NULL;
+	return fixture_try(path, out, err);
+}
+
 static void write_bin(const struct vd_bin *b, const char *path)
 {
 	size_t len = (size_t)b->sectors * VD_SECTOR_RAW;

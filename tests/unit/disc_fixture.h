@@ -48,6 +48,9 @@ bool fixture_same(struct vd_disc *a, struct vd_disc *b, const char *what);
 struct vd_disc *fixture_open(const char *path, const struct vd_image_format **format);
 /* The same, but gives the error. */
 int fixture_try(const char *path, struct vd_disc **out, struct vd_error *err);
+/* The same of these bytes, in a file of that name in the test's folder. */
+int fixture_try_bytes(const char *name, const void *data, size_t len, struct vd_disc **out,
+		      struct vd_error *err);
 
 /* Writes NAME.cue or NAME.toc and its NAME.bin (and NAME.cdt) into the test's folder; the path of the sheet. */
 char *fixture_write_cue(struct vd_disc *d, const char *name);

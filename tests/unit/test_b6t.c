@@ -35,15 +35,6 @@ static void make(uint8_t m[END])
 	vd_put_le32(m + TRACK + 46, 160);
 }
 
-static int open_it(const uint8_t *m, size_t len, struct vd_disc **d, struct vd_error *err)
-{
-	const char *path = check_path("a.b6t");
-
-	check_write_file(path, m, len);
-	*d = NULL;
-	return fixture_try(path, d, err);
-}
-
 static void make_data(const char *name)
 {
 	uint8_t *data = check_alloc(160 * 2352);
@@ -61,7 +52,7 @@ static void test_smallest(void)
 
 	make(m);
 	make_data("a.b6i");
-	ASSERT_OK(open_it(m, END, &d, &err));
+	ASSERT_OK(fixture_try_bytes("a.b6t", m, END, &d, &err));
 	CHECK_INT(d->ntracks, 1);
 	CHECK_INT(d->tracks[0].start, 0);
 	CHECK_INT(d->tracks[0].length, 10);
@@ -74,7 +65,7 @@ static void test_smallest(void)
 	vd_put_le32(m + BLOCK + 40, 0);
 	vd_put_le32(m + TRACK + 46, 310);
 	m[BLOCK + 52] = 'x';
-	ASSERT_OK(open_it(m, END, &d, &err));
+	ASSERT_OK(fixture_try_bytes("a.b6t", m, END, &d, &err));
 	CHECK_INT(d->tracks[0].length, 160);
 	ASSERT_OK(vd_disc_read_sectors(d, -1, 1, VD_READ_MAIN, s));
 	CHECK_UINT(s[0], 0);
@@ -138,7 +129,7 @@ static void test_errors(void)
 		/* From LBA -149 on: its last sector then is there, the one behind it is not. */
 		if (rows[i].at == BLOCK + 40)
 			vd_put_le32(m + TRACK + 46, 162);
-		if (!CHECK_ERRNO(open_it(m, END, &d, &err), -EINVAL))
+		if (!CHECK_ERRNO(fixture_try_bytes("a.b6t", m, END, &d, &err), -EINVAL))
 			CHECK_FAIL("row %zu: %s", i, rows[i].words);
 		if (rows[i].at != BLOCK + 40)
 			CHECK_HAS(err.text, rows[i].words);
@@ -159,7 +150,7 @@ static void test_cut(void)
 		struct vd_error err = { "" };
 		struct vd_disc *d;
 
-		CHECK_ERRNO(open_it(m, n, &d, &err), -EINVAL);
+		CHECK_ERRNO(fixture_try_bytes("a.b6t", m, n, &d, &err), -EINVAL);
 		CHECK_HAS(err.text, "bytes, and it ends at byte");
 	}
 }
@@ -176,10 +167,10 @@ static void test_blocks(void)
 	memmove(m + SESSION + 66, m + SESSION, END - SESSION);
 	memcpy(m + SESSION, m + BLOCK, 66);
 	m[BLOCKS] = 2;
-	CHECK_ERRNO(open_it(m, sizeof(m), &d, &err), -EINVAL);
+	CHECK_ERRNO(fixture_try_bytes("a.b6t", m, sizeof(m), &d, &err), -EINVAL);
 	CHECK_STR(err.text, "a.b6t: data blocks at byte 260: two of sector -150");
 	m[BLOCK + 52] = 'x';
-	CHECK_ERRNO(open_it(m, sizeof(m), &d, &err), -ENOENT);
+	CHECK_ERRNO(fixture_try_bytes("a.b6t", m, sizeof(m), &d, &err), -ENOENT);
 	CHECK_HAS(err.text, "x.b6i");
 }
 
@@ -197,7 +188,7 @@ static void test_dvd(void)
 	m[TRACK] = 6;
 	vd_put_le32(m + TRACK + 22, 0);
 	vd_put_le32(m + TRACK + 42, 0);
-	ASSERT_OK(open_it(m, END - 8, &d, &err));
+	ASSERT_OK(fixture_try_bytes("a.b6t", m, END - 8, &d, &err));
 	CHECK_INT(vd_disc_media(d), VD_MEDIA_DVD_ROM);
 	CHECK_UINT(vd_disc_size(d), 160 * 2048);
 	ASSERT_OK(vd_disc_pread(d, user, 2048, 147 * 2048));

@@ -30,15 +30,6 @@ static void make(uint8_t m[END])
 		memset(m + DATA + i * 2048, (int)i + 1, 2048);
 }
 
-static int open_it(const uint8_t *m, size_t len, struct vd_disc **d, struct vd_error *err)
-{
-	const char *path = check_path("a.c2d");
-
-	check_write_file(path, m, len);
-	*d = NULL;
-	return fixture_try(path, d, err);
-}
-
 static void test_smallest(void)
 {
 	static uint8_t m[END];
@@ -47,7 +38,7 @@ static void test_smallest(void)
 	struct vd_disc *d;
 
 	make(m);
-	ASSERT_OK(open_it(m, END, &d, &err));
+	ASSERT_OK(fixture_try_bytes("a.c2d", m, END, &d, &err));
 	CHECK_INT(d->tracks[0].start, 0);
 	CHECK_INT(d->tracks[0].length, 4);
 	ASSERT_INT(d->tracks[0].nindices, 1);
@@ -56,7 +47,7 @@ static void test_smallest(void)
 	CHECK_UINT(user[7], 4);
 	vd_disc_close(d);
 	memcpy(m, "Adaptec CeQuadrat VirtualCD File", 32);
-	ASSERT_OK(open_it(m, END, &d, &err));
+	ASSERT_OK(fixture_try_bytes("a.c2d", m, END, &d, &err));
 	vd_disc_close(d);
 }
 
@@ -108,7 +99,7 @@ static void test_errors(void)
 		/* INDEX 02 where INDEX 01 is. */
 		if (rows[i].at == BLOCK + 4)
 			m[SECOND + 4] = 152;
-		if (!CHECK_ERRNO(open_it(m, END, &d, &err), -EINVAL))
+		if (!CHECK_ERRNO(fixture_try_bytes("a.c2d", m, END, &d, &err), -EINVAL))
 			CHECK_FAIL("row %zu: %s", i, rows[i].words);
 		CHECK_HAS(err.text, rows[i].words);
 		vd_disc_close(d);
@@ -124,7 +115,7 @@ static void test_cut(void)
 		struct vd_error err = { "" };
 		struct vd_disc *d;
 
-		CHECK_ERRNO(open_it(m, n, &d, &err), -EINVAL);
+		CHECK_ERRNO(fixture_try_bytes("a.c2d", m, n, &d, &err), -EINVAL);
 		CHECK_HAS(err.text, n < 196 ? "a.c2d: header at byte 0: 196 bytes, and it ends at"
 				    : n < DATA
 					    ? "a.c2d: blocks at byte 196: 88 bytes, and it ends at"

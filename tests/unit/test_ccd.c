@@ -25,8 +25,7 @@ static void setup(void)
 
 static int open_text(const char *text, struct vd_disc **d, struct vd_error *err)
 {
-	check_write_file(check_path("a.ccd"), text, strlen(text));
-	return fixture_try(check_path("a.ccd"), d, err);
+	return fixture_try_bytes("a.ccd", text, strlen(text), d, err);
 }
 
 static void test_errors(void)

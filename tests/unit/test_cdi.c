@@ -70,15 +70,6 @@ static void make(struct image *m)
 	add_le32(m, (uint32_t)m->len + 4 - BASE);
 }
 
-static int open_it(const struct image *m, struct vd_disc **d, struct vd_error *err)
-{
-	const char *path = check_path("a.cdi");
-
-	check_write_file(path, m->data, m->len);
-	*d = NULL;
-	return fixture_try(path, d, err);
-}
-
 static void test_smallest(void)
 {
 	struct image *m = check_alloc(sizeof(*m));
@@ -87,7 +78,7 @@ static void test_smallest(void)
 	struct vd_disc *d;
 
 	make(m);
-	ASSERT_OK(open_it(m, &d, &err));
+	ASSERT_OK(fixture_try_bytes("a.cdi", m->data, m->len, &d, &err));
 	CHECK_INT(d->ntracks, 1);
 	CHECK_INT(d->tracks[0].start, 0);
 	CHECK_INT(d->tracks[0].length, SECTORS - 150);
@@ -137,7 +128,7 @@ static void test_errors(void)
 
 		make(m);
 		m->data[rows[i].at] = rows[i].byte;
-		if (!CHECK_ERRNO(open_it(m, &d, &err), -EINVAL))
+		if (!CHECK_ERRNO(fixture_try_bytes("a.cdi", m->data, m->len, &d, &err), -EINVAL))
 			CHECK_FAIL("row %zu: %s", i, rows[i].words);
 		CHECK_HAS(err.text, rows[i].words);
 		vd_disc_close(d);
@@ -159,7 +150,7 @@ static void test_cut(void)
 		cut->len = n;
 		add_le32(cut, 0x80000006);
 		add_le32(cut, (uint32_t)(n + 8 - BASE));
-		r = open_it(cut, &d, &err);
+		r = fixture_try_bytes("a.cdi", cut->data, cut->len, &d, &err);
 		CHECK_ERRNO(r, n < END ? -EINVAL : 0);
 		vd_disc_close(d);
 	}
@@ -174,10 +165,10 @@ static void test_not_one(void)
 
 	make(m);
 	m->data[m->len - 8] = 7;
-	CHECK_ERRNO(open_it(m, &d, &err), -EMEDIUMTYPE);
+	CHECK_ERRNO(fixture_try_bytes("a.cdi", m->data, m->len, &d, &err), -EMEDIUMTYPE);
 	make(m);
 	m->data[m->len - 1] = 1;
-	CHECK_ERRNO(open_it(m, &d, &err), -EMEDIUMTYPE);
+	CHECK_ERRNO(fixture_try_bytes("a.cdi", m->data, m->len, &d, &err), -EMEDIUMTYPE);
 }
 
 /* A second session that says to be where the first one is, is put where a recorder would have put it. */
@@ -218,7 +209,7 @@ static void test_dvd(void)
 	m->data[READ] = 0;
 	/* What its descriptor is behind, is 2048 bytes a sector. */
 	memset(m->data + 150 * 2048, 9, 2048);
-	ASSERT_OK(open_it(m, &d, &err));
+	ASSERT_OK(fixture_try_bytes("a.cdi", m->data, m->len, &d, &err));
 	CHECK_INT(vd_disc_media(d), VD_MEDIA_DVD_ROM);
 	CHECK_INT(d->extents[0].lba, 0);
 	CHECK_UINT(vd_disc_size(d), (SECTORS - 150) * 2048);

@@ -6,11 +6,7 @@
 
 static int open_sheet(const char *text, struct vd_disc **d, struct vd_error *err)
 {
-	const char *path = check_path("a.gdi");
-
-	check_write_file(path, text, strlen(text));
-	*d = NULL;
-	return fixture_try(path, d, err);
+	return fixture_try_bytes("a.gdi", text, strlen(text), d, err);
 }
 
 /* Sectors of mode 1, of audio, and of user data alone. */

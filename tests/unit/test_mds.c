@@ -14,12 +14,6 @@
 enum { SESSION = 88, BLOCKS = 112, TRACK_1 = BLOCKS + 3 * 80, LENGTHS = BLOCKS + 6 * 80 };
 enum { FOOTER = LENGTHS + 3 * 8, NAME = FOOTER + 16 };
 
-static int open_bytes(const void *data, size_t len, struct vd_disc **d, struct vd_error *err)
-{
-	check_write_file(check_path("a.mds"), data, len);
-	return fixture_try(check_path("a.mds"), d, err);
-}
-
 static void test_errors(void)
 {
 	static const struct {
@@ -67,7 +61,7 @@ static void test_errors(void)
 		memcpy(data, good, len);
 		data[rows[i].at] = (char)rows[i].byte;
 		d = NULL;
-		r = open_bytes(data, len, &d, &err);
+		r = fixture_try_bytes("a.mds", data, len, &d, &err);
 		if (!rows[i].words)
 			CHECK_STR(err.text, "");
 		else if (!CHECK(r < 0) || !CHECK(strstr(err.text, rows[i].words) != NULL))
@@ -88,7 +82,7 @@ static void test_cut(void)
 		struct vd_error err = { "" };
 
 		d = NULL;
-		CHECK(open_bytes(data, n, &d, &err) < 0);
+		CHECK(fixture_try_bytes("a.mds", data, n, &d, &err) < 0);
 		CHECK(err.text[0] != '\0');
 		vd_disc_close(d);
 	}
@@ -143,7 +137,7 @@ static void test_dvd(void)
 	size_t len;
 	uint8_t *m = make_dvd(&len);
 
-	if (open_bytes(m, len, &d, &err))
+	if (fixture_try_bytes("a.mds", m, len, &d, &err))
 		ASSERT_FAIL("%s", err.text);
 	CHECK_INT(d->media, VD_MEDIA_DVD_ROM);
 	CHECK_INT(d->tracks[0].length, DVD_SECTORS);
@@ -164,10 +158,10 @@ static void test_dvd(void)
 	vd_disc_close(d);
 
 	vd_put_le32(m + BLOCKS + 12, 30);
-	ASSERT_OK(open_bytes(m, len, &d, &err));
+	ASSERT_OK(fixture_try_bytes("a.mds", m, len, &d, &err));
 	CHECK_INT(d->tracks[0].length, 30);
 	vd_disc_close(d);
-	CHECK_ERRNO(open_bytes(m, len - 1, &d, &err), -EINVAL);
+	CHECK_ERRNO(fixture_try_bytes("a.mds", m, len - 1, &d, &err), -EINVAL);
 	CHECK_HAS(err.text, "a.mds: disc structures at byte 4612: it ends at byte 8711");
 }
 
@@ -181,14 +175,14 @@ static void test_bca(void)
 	m[26] = 8;
 	vd_put_le32(m + 36, 300);
 	memcpy(m + 300, "barcode!", 8);
-	ASSERT_OK(open_bytes(m, len, &d, &err));
+	ASSERT_OK(fixture_try_bytes("a.mds", m, len, &d, &err));
 	ASSERT_INT(d->nstructures, 7);
 	CHECK_INT(d->structures[6].format, 3);
 	CHECK_MEM(d->structures[6].data, "barcode!", 8);
 	vd_disc_close(d);
 	/* What cannot be one is no reason to have nothing of the disc. */
 	vd_put_le16(m + 26, 2049);
-	ASSERT_OK(open_bytes(m, len, &d, &err));
+	ASSERT_OK(fixture_try_bytes("a.mds", m, len, &d, &err));
 	CHECK_INT(d->nstructures, 6);
 	vd_disc_close(d);
 }

@@ -64,14 +64,6 @@ static void make(struct image *m)
 	add_be32(m, SECTORS * 2048);
 }
 
-static int open_it(const struct image *m, struct vd_disc **d, struct vd_error *err)
-{
-	const char *path = check_path("a.nrg");
-
-	check_write_file(path, m->data, m->len);
-	return fixture_try(path, d, err);
-}
-
 static void test_smallest(void)
 {
 	struct image *m = check_alloc(sizeof(*m));
@@ -79,7 +71,7 @@ static void test_smallest(void)
 	struct vd_disc *d;
 
 	make(m);
-	ASSERT_OK(open_it(m, &d, &err));
+	ASSERT_OK(fixture_try_bytes("a.nrg", m->data, m->len, &d, &err));
 	CHECK_INT(d->ntracks, 1);
 	CHECK_INT(d->tracks[0].start, 0);
 	CHECK_INT(d->tracks[0].length, SECTORS);
@@ -127,7 +119,7 @@ static void test_errors(void)
 
 		make(m);
 		m->data[rows[i].at] = rows[i].byte;
-		if (!CHECK_ERRNO(open_it(m, &d, &err), -EINVAL))
+		if (!CHECK_ERRNO(fixture_try_bytes("a.nrg", m->data, m->len, &d, &err), -EINVAL))
 			CHECK_FAIL("row %zu: %s", i, rows[i].words);
 		CHECK_HAS(err.text, rows[i].words);
 		vd_disc_close(d);
@@ -147,7 +139,7 @@ static void test_too_many_indices(void)
 	add_chunk(m, "END!", 0);
 	add(m, "NER5\0\0\0\0", 8);
 	add_be32(m, SECTORS * 2048);
-	CHECK_ERRNO(open_it(m, &d, &err), -EINVAL);
+	CHECK_ERRNO(fixture_try_bytes("a.nrg", m->data, m->len, &d, &err), -EINVAL);
 	CHECK_STR(err.text, "a.nrg: CUEX at byte 8192: 9903 entries; there can be 9902");
 	vd_disc_close(d);
 }
@@ -166,7 +158,7 @@ static void test_cut(void)
 		memcpy(cut->data, m->data, n);
 		memcpy(cut->data + n - 12, "NER5\0\0\0\0\0\0\x20\0", 12);
 		cut->len = n;
-		if (open_it(cut, &d, &err))
+		if (fixture_try_bytes("a.nrg", cut->data, cut->len, &d, &err))
 			CHECK(err.text[0] != '\0');
 		vd_disc_close(d);
 	}
