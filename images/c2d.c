@@ -231,23 +231,14 @@ static int c2d_probe(const struct vd_image_head *h)
 	return 0;
 }
 
-static void close_disc(struct vd_disc **d)
-{
-	vd_disc_close(*d);
-}
-
 static int c2d_open(struct vd_opener *opener, struct vd_store *store, const struct vd_image_head *h,
 		    struct vd_disc **out, struct vd_error *err)
 {
-	_cleanup_(close_disc) struct vd_disc *disc = NULL;
+	_cleanup_(vd_cleanup_disc) struct vd_disc *disc = NULL;
 	struct c2d c = { .name = h->name, .err = err, .store = store };
-	int r = vd_disc_new(&disc);
+	int r = vd_disc_new_owning(store, &disc);
 
 	(void)opener;
-	if (r)
-		vd_store_close(store);
-	else
-		r = vd_disc_own_store(disc, store);
 	if (r)
 		return vd_error_errno(err, r, "%s: cannot read it", h->name);
 	c.disc = disc;

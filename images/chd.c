@@ -424,11 +424,7 @@ static int chd_open(struct vd_opener *opener, struct vd_store *store, const stru
 	r = vd_chd_store_open(c.file, h->name, opener, &c.header, &c.store, err);
 	if (r)
 		return r;
-	r = vd_disc_new(&c.disc);
-	if (r)
-		vd_store_close(c.store);
-	else
-		r = vd_disc_own_store(c.disc, c.store);
+	r = vd_disc_new_owning(c.store, &c.disc);
 	if (r)
 		return vd_error_errno(err, r, "%s: cannot read it", h->name);
 	r = read_meta(&c);

@@ -499,11 +499,7 @@ static int nrg_open(struct vd_opener *opener, struct vd_store *store, const stru
 	int r;
 
 	(void)opener;
-	r = vd_disc_new(&n.disc);
-	if (r)
-		vd_store_close(n.store);
-	else
-		r = vd_disc_own_store(n.disc, n.store);
+	r = vd_disc_new_owning(n.store, &n.disc);
 	if (r)
 		return vd_error_errno(err, r, "%s: cannot read it", h->name);
 	if (!find_chunks(h, &at, &end))

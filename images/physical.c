@@ -57,7 +57,7 @@ struct span {
 
 /* What the stores of a disc share. */
 struct drive {
-	struct vd_mmc *mmc;
+	struct vd_transport *mmc;
 	pthread_mutex_t lock;
 	unsigned int stores;
 	bool open; /* what the drive says of another medium means ours from here on */
@@ -762,15 +762,10 @@ static int open_other(struct build *b, struct vd_error *err)
 	return vd_disc_add_stored_track(b->disc, &t, VD_LAYOUT_2048, b->user, 0, err);
 }
 
-static void close_disc(struct vd_disc **d)
-{
-	vd_disc_close(*d);
-}
-
-int vd_physical_open(struct vd_mmc *m, struct vd_disc **out, struct vd_error *err)
+int vd_physical_open(struct vd_transport *m, struct vd_disc **out, struct vd_error *err)
 {
 	struct drive *d = calloc(1, sizeof(*d));
-	_cleanup_(close_disc) struct vd_disc *disc = NULL;
+	_cleanup_(vd_cleanup_disc) struct vd_disc *disc = NULL;
 	struct build b = { .d = d };
 	int r;
 

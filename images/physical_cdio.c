@@ -25,7 +25,7 @@
 #define TIMEOUT_MS 60000
 
 struct cdio_mmc {
-	struct vd_mmc mmc;
+	struct vd_transport mmc;
 	CdIo_t *cdio;
 };
 
@@ -36,7 +36,7 @@ bool vd_physical_is_drive(int fd)
 	return !fstat(fd, &st) && S_ISBLK(st.st_mode) && ioctl(fd, CDROM_GET_CAPABILITY, 0) >= 0;
 }
 
-static int cdio_command(struct vd_mmc *m, const uint8_t cdb[VD_CDB], void *buf, size_t len,
+static int cdio_command(struct vd_transport *m, const uint8_t cdb[VD_CDB], void *buf, size_t len,
 			struct vd_sense *sense)
 {
 	CdIo_t *cdio = ((struct cdio_mmc *)m)->cdio;
@@ -59,7 +59,7 @@ static int cdio_command(struct vd_mmc *m, const uint8_t cdb[VD_CDB], void *buf, 
 	return r == DRIVER_OP_NOT_PERMITTED && !sense->key ? -EPERM : -EIO;
 }
 
-static void cdio_close(struct vd_mmc *m)
+static void cdio_close(struct vd_transport *m)
 {
 	cdio_destroy(((struct cdio_mmc *)m)->cdio);
 	free(m);
@@ -90,7 +90,7 @@ static bool is_same_device(int a, int b)
 	       one.st_rdev == other.st_rdev;
 }
 
-int vd_physical_mmc(int fd, struct vd_mmc **out, int *cage_fd, struct vd_error *err)
+int vd_physical_transport(int fd, struct vd_transport **out, int *cage_fd, struct vd_error *err)
 {
 	_cleanup_free_ struct cdio_mmc *m = calloc(1, sizeof(*m));
 	const int number = next_fd(fd);
@@ -103,7 +103,7 @@ int vd_physical_mmc(int fd, struct vd_mmc **out, int *cage_fd, struct vd_error *
 	m->cdio = cdio_open(path, DRIVER_LINUX);
 	if (!m->cdio)
 		return vd_error_set(err, -EIO, "libcdio cannot open the drive");
-	m->mmc = (struct vd_mmc){ .command = cdio_command, .close = cdio_close };
+	m->mmc = (struct vd_transport){ .command = cdio_command, .close = cdio_close };
 	if (number < 0 || !is_same_device(fd, number)) {
 		cdio_destroy(m->cdio);
 		return vd_error_set(err, -EBADF,

@@ -17,11 +17,6 @@ bool vd_is_volume_descriptor(const uint8_t *p)
 	return false;
 }
 
-static void close_disc(struct vd_disc **d)
-{
-	vd_disc_close(*d);
-}
-
 #define SUB_SAMPLES 32
 
 enum vd_sub_form vd_image_sub_form(struct vd_store *store, uint64_t offset, uint64_t sectors)
@@ -46,17 +41,10 @@ int vd_image_open_single_track(struct vd_store *store, enum vd_sector_layout lay
 {
 	struct vd_track t = { .number = 1, .session = 1, .mode = mode, .start = start };
 	struct vd_extent x = { .lba = start, .layout = layout };
-	_cleanup_(close_disc) struct vd_disc *d = NULL;
-	uint64_t sectors;
-	int r;
+	_cleanup_(vd_cleanup_disc) struct vd_disc *d = NULL;
+	const uint64_t sectors = store->size / vd_layout_size(layout);
+	int r = vd_disc_new_owning(store, &d);
 
-	r = vd_disc_new(&d);
-	if (r) {
-		vd_store_close(store);
-		return vd_error_errno(err, r, "cannot open the image");
-	}
-	sectors = store->size / vd_layout_size(layout);
-	r = vd_disc_own_store(d, store);
 	if (r)
 		return vd_error_errno(err, r, "cannot open the image");
 	if (!sectors)

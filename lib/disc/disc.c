@@ -88,6 +88,19 @@ int vd_disc_own_store(struct vd_disc *d, struct vd_store *s)
 	return 0;
 }
 
+int vd_disc_new_owning(struct vd_store *s, struct vd_disc **out)
+{
+	_cleanup_(vd_cleanup_disc) struct vd_disc *d = NULL;
+	int r = vd_disc_new(&d);
+
+	if (r)
+		vd_store_close(s);
+	else
+		r = vd_disc_own_store(d, s);
+	*out = r ? NULL : VD_TAKE_PTR(d);
+	return r;
+}
+
 void vd_disc_close(struct vd_disc *d)
 {
 	if (!d)

@@ -183,6 +183,8 @@ struct vd_disc {
 /* Building. Errors: -EINVAL with words ("track 3 overlaps the one before"), -ENOMEM. @err may be NULL. */
 
 int vd_disc_new(struct vd_disc **out);
+/* One that owns @s, which is closed when there can be none. */
+int vd_disc_new_owning(struct vd_store *s, struct vd_disc **out);
 /* The disc owns @s from here on, also when this fails. Sheets that name a file twice own it once. */
 int vd_disc_own_store(struct vd_disc *d, struct vd_store *s);
 /*
@@ -220,6 +222,10 @@ int vd_disc_set_mcn(struct vd_disc *d, const char *mcn, struct vd_error *err);
 int vd_disc_add_structure(struct vd_disc *d, uint8_t format, uint8_t layer, uint32_t address,
 			  const void *data, size_t len, struct vd_error *err);
 void vd_disc_close(struct vd_disc *d); /* NULL is fine */
+static inline void vd_cleanup_disc(struct vd_disc **d)
+{
+	vd_disc_close(*d);
+}
 
 /* Bytes a stored sector takes. */
 uint32_t vd_layout_size(enum vd_sector_layout layout);

@@ -168,7 +168,7 @@ static enum vd_sector_kind lay(uint8_t *sector, const struct vd_extent *x, const
 		return VD_KIND_MODE2_FORM2;
 	default:
 		memcpy(sector + VD_AT_SUBHEADER, stored, main);
-		return vd_sector_kind(sector, VD_TRACK_MODE2, p->forms || main != 2336);
+		return vd_subheader_kind(stored, p->forms || x->layout != VD_LAYOUT_2336);
 	}
 }
 

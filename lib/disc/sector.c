@@ -231,10 +231,16 @@ void vd_sector_complete(uint8_t sector[VD_SECTOR_RAW], enum vd_sector_kind kind,
 		vd_ecc(sector, kind == VD_KIND_MODE2_FORM1, sector + VD_AT_ECC);
 }
 
+enum vd_sector_kind vd_subheader_kind(const uint8_t subheader[8], bool forms)
+{
+	if (!forms && memcmp(subheader, subheader + 4, 4))
+		return VD_KIND_MODE2;
+	return subheader[2] & VD_SUBMODE_FORM2 ? VD_KIND_MODE2_FORM2 : VD_KIND_MODE2_FORM1;
+}
+
 enum vd_sector_kind vd_sector_kind(const uint8_t sector[VD_SECTOR_RAW], enum vd_track_mode mode,
 				   bool forms)
 {
-	const uint8_t *subheader = sector + VD_AT_SUBHEADER;
 	unsigned int m = mode == VD_TRACK_MODE1 ? 1 : 2;
 
 	if (mode == VD_TRACK_AUDIO)
@@ -245,11 +251,7 @@ enum vd_sector_kind vd_sector_kind(const uint8_t sector[VD_SECTOR_RAW], enum vd_
 		m = sector[VD_AT_MODE] & 3;
 	if (m == 0)
 		return VD_KIND_MODE0;
-	if (m == 1)
-		return VD_KIND_MODE1;
-	if (!forms && memcmp(subheader, subheader + 4, 4))
-		return VD_KIND_MODE2;
-	return subheader[2] & VD_SUBMODE_FORM2 ? VD_KIND_MODE2_FORM2 : VD_KIND_MODE2_FORM1;
+	return m == 1 ? VD_KIND_MODE1 : vd_subheader_kind(sector + VD_AT_SUBHEADER, forms);
 }
 
 static bool all_zeros(const uint8_t *p, size_t len)

@@ -61,6 +61,9 @@ void vd_sector_complete(uint8_t sector[VD_SECTOR_RAW], enum vd_sector_kind kind,
 enum vd_sector_kind vd_sector_kind(const uint8_t sector[VD_SECTOR_RAW], enum vd_track_mode mode,
 				   bool forms);
 
+/* The same of a sector of mode 2, by its subheader. */
+enum vd_sector_kind vd_subheader_kind(const uint8_t subheader[8], bool forms);
+
 #define VD_BAD_SYNC 0x01
 #define VD_BAD_HEADER 0x02    /* the address is another one, or no such mode */
 #define VD_BAD_SUBHEADER 0x04 /* its copies differ */

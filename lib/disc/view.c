@@ -28,13 +28,11 @@ static const uint8_t *user_data(const struct vd_extent *x, bool forms, const uin
 {
 	if (x->layout == VD_LAYOUT_2048)
 		return sector;
-	if (x->layout == VD_LAYOUT_2336 || x->layout == VD_LAYOUT_2332) {
-		bool form1 =
-			!(sector[2] & VD_SUBMODE_FORM2) &&
-			(forms || x->layout == VD_LAYOUT_2332 || !memcmp(sector, sector + 4, 4));
-
-		return form1 ? sector + 8 : NULL;
-	}
+	if (x->layout == VD_LAYOUT_2336 || x->layout == VD_LAYOUT_2332)
+		return vd_subheader_kind(sector, forms || x->layout != VD_LAYOUT_2336) ==
+				       VD_KIND_MODE2_FORM1
+			       ? sector + 8
+			       : NULL;
 	switch (vd_sector_kind(sector, x->mode, forms)) {
 	case VD_KIND_MODE1:
 		return sector + VD_AT_USER_MODE1;

@@ -20,7 +20,7 @@
 #define EVERYTHING (FIX_ALL & ~FIX_INDICES) /* no command tells of an index beyond 1 */
 
 struct fake {
-	struct vd_mmc mmc;
+	struct vd_transport mmc;
 	struct vd_disc *disc;
 	unsigned int profile;
 	/* What it cannot do. */
@@ -140,7 +140,7 @@ static int answer_read(struct fake *f, int32_t lba, uint32_t n, bool raw, bool a
 	return 0;
 }
 
-static int fake_command(struct vd_mmc *m, const uint8_t cdb[VD_CDB], void *buf, size_t len,
+static int fake_command(struct vd_transport *m, const uint8_t cdb[VD_CDB], void *buf, size_t len,
 			struct vd_sense *s)
 {
 	struct fake *f = (struct fake *)m;
@@ -183,7 +183,7 @@ static int fake_command(struct vd_mmc *m, const uint8_t cdb[VD_CDB], void *buf, 
 	}
 }
 
-static void fake_close(struct vd_mmc *m)
+static void fake_close(struct vd_transport *m)
 {
 	((struct fake *)m)->closed++;
 }

@@ -20,7 +20,7 @@ volatile sig_atomic_t caged_pid;
 struct caged {
 	struct vd_opener opener; /* first: ask_open() gets a pointer to it */
 	int sock, image_fd;
-	struct vd_mmc *mmc; /* the drive that the image is, or NULL */
+	struct vd_transport *mmc; /* the drive that the image is, or NULL */
 	unsigned int shown;
 };
 
@@ -140,7 +140,7 @@ static _Noreturn void child(const struct caged_job *job, int sock)
 	/* A signal of the terminal reaches the parent too, which may have to tidy up. */
 	drop_handlers();
 	if (vd_physical_is_drive(c.image_fd))
-		r = vd_physical_mmc(c.image_fd, &c.mmc, &drive_fd, &err);
+		r = vd_physical_transport(c.image_fd, &c.mmc, &drive_fd, &err);
 	if (!r)
 		r = vd_cage_enter(VD_CAGE_INFO, drive_fd, &err);
 	if (r) {

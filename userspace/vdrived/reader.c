@@ -96,7 +96,7 @@ static int open_memory(struct vd_served *s, struct vd_error *err)
 }
 
 /* @mmc: the drive that the medium is in, or NULL. */
-static int open_medium(struct vd_served *s, struct vd_mmc *mmc, struct vd_error *err)
+static int open_medium(struct vd_served *s, struct vd_transport *mmc, struct vd_error *err)
 {
 	static struct vd_opener opener = { .open = ask_open, .open_nth = ask_open_nth };
 	const char *base = strrchr(s->state.image, '/');
@@ -162,7 +162,7 @@ int vd_reader_main(void)
 					   .sock = VD_READER_SOCK };
 	_cleanup_free_ struct vd_reader_config *config = malloc(sizeof(*config));
 	struct vd_error err = { "" };
-	struct vd_mmc *mmc = NULL;
+	struct vd_transport *mmc = NULL;
 	struct vd_message m;
 	int r, fd, drive_fd = -1;
 
@@ -181,7 +181,7 @@ int vd_reader_main(void)
 	if (!r && served.state.type == VD_DRIVE_SWAP)
 		r = vd_safety_lock_reader(&err);
 	if (!r && served.state.type == VD_DRIVE_OPTICAL && vd_physical_is_drive(VD_READER_IMAGE))
-		r = vd_physical_mmc(VD_READER_IMAGE, &mmc, &drive_fd, &err);
+		r = vd_physical_transport(VD_READER_IMAGE, &mmc, &drive_fd, &err);
 	if (!r)
 		r = vd_cage_enter(served.state.type == VD_DRIVE_SWAP ? VD_CAGE_SWAP
 								     : VD_CAGE_READER,
