@@ -15,12 +15,7 @@
 
 #define SECTORS 100u /* several of disc.c's batches */
 
-static void close_disc(struct vd_disc **d)
-{
-	vd_disc_close(*d);
-}
-
-#define _cleanup_disc_ _cleanup_(close_disc)
+#define _cleanup_disc_ _cleanup_(vd_cleanup_disc)
 
 static const enum vd_sector_layout layouts[] = { VD_LAYOUT_2048, VD_LAYOUT_2336, VD_LAYOUT_2352,
 						 VD_LAYOUT_2448 };

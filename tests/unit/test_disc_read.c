@@ -14,12 +14,7 @@
 #define RAW VD_SECTOR_RAW
 #define N 70u /* more than two of read.c's batches */
 
-static void close_disc(struct vd_disc **d)
-{
-	vd_disc_close(*d);
-}
-
-#define _cleanup_disc_ _cleanup_(close_disc)
+#define _cleanup_disc_ _cleanup_(vd_cleanup_disc)
 
 static uint32_t seed = 1;
 

@@ -6,12 +6,7 @@
 #include "disc/toc.h"
 #include "util/cleanup.h"
 
-static void close_disc(struct vd_disc **d)
-{
-	vd_disc_close(*d);
-}
-
-#define _cleanup_disc_ _cleanup_(close_disc)
+#define _cleanup_disc_ _cleanup_(vd_cleanup_disc)
 
 static struct vd_disc *new_disc(void)
 {

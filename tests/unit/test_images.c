@@ -15,12 +15,7 @@
 
 #define SECTORS 40u
 
-static void close_disc(struct vd_disc **d)
-{
-	vd_disc_close(*d);
-}
-
-#define _cleanup_disc_ _cleanup_(close_disc)
+#define _cleanup_disc_ _cleanup_(vd_cleanup_disc)
 
 /* Formats of one file open no other. */
 static int refuse_open(struct vd_opener *o, const char *name, struct vd_error *err)

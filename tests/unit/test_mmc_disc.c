@@ -36,12 +36,7 @@ static void close_discs(void)
 	printf("# %u commands\n", mmc_count);
 }
 
-static void close_one(struct vd_disc **d)
-{
-	vd_disc_close(*d);
-}
-
-#define _cleanup_disc_ _cleanup_(close_one)
+#define _cleanup_disc_ _cleanup_(vd_cleanup_disc)
 
 /* One track of mode 1 without content. */
 static struct vd_disc *blank(enum vd_media media, uint32_t sectors)

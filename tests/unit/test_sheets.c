@@ -102,11 +102,6 @@ static int open_file(struct vd_opener *o, const char *name, struct vd_error *err
 	return vd_error_errno(err, -ENOENT, "%s", name);
 }
 
-static void close_disc(struct vd_disc **d)
-{
-	vd_disc_close(*d);
-}
-
 static int open_sheet(const char *name, const void *text, size_t len, struct vd_disc **out,
 		      struct vd_error *err)
 {
@@ -710,7 +705,7 @@ static const struct row tocs[] = {
 static void run_rows(const struct row *rows, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_(close_disc) struct vd_disc *d = NULL;
+		_cleanup_(vd_cleanup_disc) struct vd_disc *d = NULL;
 		struct vd_error err = { "" };
 		const char *got;
 		int r = open_sheet(name, rows[i].sheet, strlen(rows[i].sheet), &d, &err);
@@ -773,7 +768,7 @@ static const char *describe_text(const struct vd_disc *d, int session)
 
 static void check_text(const char *name, const char *sheet, int session, const char *text)
 {
-	_cleanup_(close_disc) struct vd_disc *d = NULL;
+	_cleanup_(vd_cleanup_disc) struct vd_disc *d = NULL;
 	struct vd_error err = { "" };
 
 	if (open_sheet(name, sheet, strlen(sheet), &d, &err))
@@ -826,7 +821,7 @@ static void test_cue_long_text(void)
 			sheet, i, i, name, i, i - 1);
 	sheet = check_printf("TITLE Disc\n%s", sheet);
 	{
-		_cleanup_(close_disc) struct vd_disc *d = NULL;
+		_cleanup_(vd_cleanup_disc) struct vd_disc *d = NULL;
 		struct vd_error err = { "" };
 
 		ASSERT_OK(open_sheet("disc.cue", sheet, strlen(sheet), &d, &err));
@@ -840,7 +835,7 @@ static void test_cue_text_files(void)
 	static const char *const names[] = { "text.cdt", "header.cdt" };
 
 	for (size_t i = 0; i < VD_ARRAY_SIZE(names); i++) {
-		_cleanup_(close_disc) struct vd_disc *d = NULL;
+		_cleanup_(vd_cleanup_disc) struct vd_disc *d = NULL;
 		const char *sheet = check_printf("CDTEXTFILE \"%s\"\nTITLE x\n" ONE, names[i]);
 		struct vd_error err = { "" };
 
@@ -897,7 +892,7 @@ static void test_utf16(void)
 	static const char text[] = "TITLE \"\xc4\"\n" A AUDIO("01") I1;
 
 	for (int big = 0; big < 2; big++) {
-		_cleanup_(close_disc) struct vd_disc *d = NULL;
+		_cleanup_(vd_cleanup_disc) struct vd_disc *d = NULL;
 		uint8_t *wide = check_alloc(2 + 2 * sizeof(text));
 		struct vd_error err = { "" };
 
@@ -934,7 +929,7 @@ static void test_told_by_content(void)
 	};
 
 	for (size_t i = 0; i < VD_ARRAY_SIZE(rows); i++) {
-		_cleanup_(close_disc) struct vd_disc *d = NULL;
+		_cleanup_(vd_cleanup_disc) struct vd_disc *d = NULL;
 		struct vd_error err = { "" };
 
 		open_sheet(rows[i].name, rows[i].text, strlen(rows[i].text), &d, &err);
@@ -1098,7 +1093,7 @@ static size_t compare_with_cdrdao(const struct row *rows, size_t n, const char *
 	size_t compared = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_(close_disc) struct vd_disc *d = NULL;
+		_cleanup_(vd_cleanup_disc) struct vd_disc *d = NULL;
 		const char *const argv[] = { "cdrdao", "show-toc", name, NULL };
 		struct check_cmd c = { .argv = argv, .cwd = dir };
 		struct vd_error err = { "" };
@@ -1136,7 +1131,7 @@ static void test_one_file_of_many_names(void)
 {
 	const char *text = F("same-1", "BINARY") AUDIO("01") I1 F("same-2", "BINARY") AUDIO("02")
 		I1 F("same-3", "MOTOROLA") AUDIO("03") I1;
-	_cleanup_(close_disc) struct vd_disc *d = NULL;
+	_cleanup_(vd_cleanup_disc) struct vd_disc *d = NULL;
 	struct vd_error err = { "" };
 
 	if (open_sheet("disc.cue", text, strlen(text), &d, &err))
