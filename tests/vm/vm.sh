@@ -28,8 +28,8 @@
 #                                        none    no disc
 #
 # In OUT: results (what guest.sh reports), console (the kernel's log), dir (the lines of each), log of QEMU.
-# VDRIVE_VM_START is how many seconds a guest has to start (180), VDRIVE_VM_GRACE what it has for each program beyond the
-# program's own limit (60): a guest that is later does not come back.
+# VDRIVE_VM_START is how many seconds a guest has to start (180), which is tried three times; VDRIVE_VM_GRACE what it has for
+# each program beyond the program's own limit (60): a guest that is later does not come back.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
@@ -37,6 +37,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${VDRIVE_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/vdrive}
 start_seconds=${VDRIVE_VM_START:-180}
 grace_seconds=${VDRIVE_VM_GRACE:-60}
+attempts=3
 
 # What a kernel's complaint looks like. Lines that match one of the benign are none; each needs its reason. So far
 # neither kernel says anything of the kind by itself.
@@ -165,12 +166,33 @@ optical_drives() {
 		-device ide-cd,bus=ide.1,unit=1,ver=none
 }
 
+# start SERIES OUT OPTION...: one run of a guest, from its start to its end, with these options for QEMU. $? as of wait_for_guest.
+start() {
+	local series=$1 out=$2 status=0
+
+	shift 2
+	rm -f "$out/late"
+	: >"$out/results"
+	# - mitigations=off: the emulated processor flushes its TLB at each system call otherwise;
+	# - the kernel's own watchdogs are patient, and it takes for granted that its timer ticks: two cores emulate two, beside other tests.
+	setpriv --pdeathsig KILL qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1G \
+		-nodefaults -no-user-config -display none -no-reboot \
+		-kernel "$out/vmlinuz" -initrd "$out/initramfs" \
+		-append "console=ttyS0 panic=-1 oops=panic mitigations=off VDRIVE_VM_SERIES=$series ${VDRIVE_SOAK:+VDRIVE_SOAK=$VDRIVE_SOAK} watchdog_thresh=40 rcupdate.rcu_cpu_stall_timeout=80 no_timer_check" \
+		-chardev "file,id=console,path=$out/console" -serial chardev:console \
+		-chardev "file,id=results,path=$out/results" -serial chardev:results "$@" \
+		</dev/null >"$out/log" 2>&1 &
+	qemu=$!
+	wait_for_guest "$out" "$out/manifest" || status=$?
+	qemu=
+	return "$status"
+}
+
 boot() {
-	local series=$1 manifest=$2 out=$3 extra=${4:-} dir release status=0 drives=()
+	local series=$1 manifest=$2 out=$3 extra=${4:-} dir release status=0 drives=() attempt
 
 	rm -rf "$out"
 	mkdir -p "$out"
-	: >"$out/results"
 	dir=$("$here/kernel.sh" "$series") || { echo "FAIL boot"; sum 0 1; }
 	share "$series"
 	release=$(<"$dir/release")
@@ -185,26 +207,20 @@ boot() {
 
 	trap stop_qemu EXIT
 	trap 'exit 143' TERM INT HUP
-	# - mitigations=off: the emulated processor flushes its TLB at each system call otherwise;
-	# - the kernel's own watchdogs are patient, and it takes for granted that its timer ticks: two cores emulate two, beside other tests.
-	setpriv --pdeathsig KILL qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1G \
-		-nodefaults -no-user-config -display none -no-reboot \
-		-kernel "$out/vmlinuz" -initrd "$out/initramfs" \
-		-append "console=ttyS0 panic=-1 oops=panic mitigations=off VDRIVE_VM_SERIES=$series ${VDRIVE_SOAK:+VDRIVE_SOAK=$VDRIVE_SOAK} watchdog_thresh=40 rcupdate.rcu_cpu_stall_timeout=80 no_timer_check" \
-		-chardev "file,id=console,path=$out/console" -serial chardev:console \
-		-chardev "file,id=results,path=$out/results" -serial chardev:results "${drives[@]}" \
-		</dev/null >"$out/log" 2>&1 &
-	qemu=$!
-	wait_for_guest "$out" "$manifest" || status=$?
-	qemu=
+	# Nothing of ours runs before the guest reports; a kernel that an emulator loses before that says nothing of us.
+	for ((attempt = 1; attempt <= attempts; attempt++)); do
+		status=0
+		start "$series" "$out" "${drives[@]}" || status=$?
+		! grep -aqFx "@boot $release" "$out/results" || break
+		echo "vm: attempt $attempt: Linux $release did not get as far as its first program (QEMU ended with $status)"
+		cat "$out/log" "$out"/late 2>/dev/null || true
+		echo "vm: the end of its log:"
+		console "$out" 2>/dev/null | tail -n 60 || true
+	done
 	echo "$status" >"$out/status"
 	rm -f "$out/initramfs" "$out/vmlinuz" "$out/disc.iso"
-
-	if ! grep -aqFx "@boot $release" "$out/results"; then
+	if ((attempt > attempts)); then
 		echo "FAIL boot"
-		echo "vm: Linux $release did not get as far as its first program (QEMU ended with $status)"
-		cat "$out/log" "$out"/late 2>/dev/null || true
-		console "$out" 2>/dev/null || true
 		sum 0 1
 	fi
 	echo "ok boot"

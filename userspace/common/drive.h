@@ -33,8 +33,15 @@ int vd_drive_name_check(const char *name, struct vd_error *err);
 /* A valid name made from a file's: "My Disc (1).iso" becomes "My-Disc-1". @out holds VD_DRIVE_NAME_MAX + 1. */
 void vd_drive_name_from_path(const char *path, char *out);
 
-enum vd_drive_type { VD_DRIVE_OPTICAL, VD_DRIVE_DISK, VD_DRIVE_RAMDISK, VD_DRIVE_SWAP };
-const char *vd_drive_type_name(enum vd_drive_type type); /* "optical", "disk", "ramdisk", "swap" */
+enum vd_drive_type {
+	VD_DRIVE_OPTICAL, /* a disc, shown as files */
+	VD_DRIVE_DISK,
+	VD_DRIVE_RAMDISK,
+	VD_DRIVE_SWAP,
+	VD_DRIVE_CDROM, /* /dev/srN, with or without a disc in it */
+};
+/* "optical", "disk", "ramdisk", "swap", "cdrom" */
+const char *vd_drive_type_name(enum vd_drive_type type);
 int vd_drive_type_parse(const char *name, enum vd_drive_type *type); /* -EINVAL */
 /* Bytes in memory, lost with the reader; nothing of a stranger's is parsed. */
 static inline bool vd_drive_in_memory(enum vd_drive_type type)
@@ -61,13 +68,16 @@ struct vd_drive_state {
 	char store[8];		/* "lz4", "mem" */
 	char engine[16];	/* who keeps the bytes: "fuse", "memdrive", "zram" */
 	char fs[16];		/* of a ramdisk with a mount point: "ext4" */
-	char device[32];	/* "/dev/loop0", "/dev/memdrive0"; "" while there is none */
+	char device[32];	/* "/dev/loop0", "/dev/sr0"; "" while there is none */
 	char backing[PATH_MAX]; /* memdrive's backing store: absolute; "" when there is none */
 	uint64_t
 		backing_inode; /* of a file that was made for this drive and goes with it; else 0 */
 	int priority;	       /* of swap; -1: the kernel's choice */
 	int watchdog;	       /* seconds */
 	bool tune, force;
+
+	/* Cdrom: "empty", "open", or the profile of the disc: "CD-ROM". `image` is the disc's. */
+	char medium[24];
 
 	bool alive; /* not stored: does a keeper hold the lock? */
 };
@@ -102,19 +112,29 @@ int vd_tune_release(const char *rundir, const char *name, struct vd_error *err);
 
 /* The control socket. */
 
-#define VD_REQUEST_MAGIC 0x76647231u /* "vdr1": changes with the layout below */
+#define VD_REQUEST_MAGIC 0x76647232u /* "vdr2": changes with the layout below */
 
 enum vd_request_op {
 	VD_REQUEST_PING,   /* answers at once: the keeper lives */
 	VD_REQUEST_DETACH, /* takes the drive down; answers when nothing is left */
+	/*
+	 * Of a drive of type cdrom, by whoever may use its device. INSERT comes with the image's descriptor. Before its reply the keeper may ask
+	 * for files that the image names, with a struct vd_message of type OPEN (vdrived/message.h), each of which is answered with one of
+	 * type OPENED: it opens no file for anybody. It replies when the kernel has seen the disc.
+	 */
+	VD_REQUEST_INSERT,
+	VD_REQUEST_EJECT, /* opens the tray; replies when the kernel has seen it */
 };
 
-#define VD_DETACH_LAZY 1u /* detach even if files are open: they stay usable until closed */
+#define VD_DETACH_LAZY 1u    /* detach even if files are open: they stay usable until closed */
+#define VD_INSERT_REPLACE 1u /* eject the disc that is in the drive */
+#define VD_EJECT_FORCE 1u    /* also when the tray is locked */
 
 struct vd_request {
 	uint32_t magic;
 	uint32_t op;
 	uint32_t flags;
+	char image[PATH_MAX]; /* INSERT: absolute, to be shown */
 };
 
 struct vd_reply {

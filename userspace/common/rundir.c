@@ -126,6 +126,7 @@ static const char *const type_names[] = {
 	[VD_DRIVE_DISK] = "disk",
 	[VD_DRIVE_RAMDISK] = "ramdisk",
 	[VD_DRIVE_SWAP] = "swap",
+	[VD_DRIVE_CDROM] = "cdrom",
 };
 
 const char *vd_drive_type_name(enum vd_drive_type type)

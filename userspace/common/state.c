@@ -98,7 +98,7 @@ static const struct field {
 	FIELD(store, TEXT),	 FIELD(engine, TEXT),  FIELD(fs, TEXT),
 	FIELD(device, TEXT),	 FIELD(backing, TEXT), FIELD(backing_inode, UINT64),
 	FIELD(priority, INT),	 FIELD(watchdog, INT), FIELD(tune, FLAG),
-	FIELD(force, FLAG),
+	FIELD(force, FLAG),	 FIELD(medium, TEXT),
 #undef FIELD
 };
 
