@@ -17,6 +17,7 @@
 #define NEEDS_CD 0x04	 /* another medium has no such thing */
 #define STOPS_AUDIO 0x08 /* the head is needed elsewhere */
 #define TELLS_AUDIO 0x10 /* its answer holds the audio status */
+#define TAKES_DATA 0x20	 /* the host sends data with it */
 #define MEDIUM (NEEDS_MEDIUM)
 #define READS (NEEDS_MEDIUM | STOPS_AUDIO)
 #define READS_CD (NEEDS_MEDIUM | NEEDS_CD | STOPS_AUDIO)
@@ -34,7 +35,7 @@ static const struct command commands[256] = {
 	[0x00] = { "TEST UNIT READY", "SPC-3 6.33", vd_mmc_test_unit_ready, NULL, MEDIUM },
 	[0x03] = { "REQUEST SENSE", "SPC-3 6.27", vd_mmc_request_sense, NULL, ALLOWS_UA },
 	[0x12] = { "INQUIRY", "SPC-3 6.4", vd_mmc_inquiry, NULL, ALLOWS_UA },
-	[0x15] = { "MODE SELECT(6)", "SPC-3 6.7", vd_mmc_mode_select, NULL, 0 },
+	[0x15] = { "MODE SELECT(6)", "SPC-3 6.7", vd_mmc_mode_select, NULL, TAKES_DATA },
 	[0x1a] = { "MODE SENSE(6)", "SPC-3 6.9", vd_mmc_mode_sense, NULL, 0 },
 	[0x1b] = { "START STOP UNIT", "MMC-6", vd_mmc_start_stop, NULL, 0 },
 	[0x1e] = { "PREVENT ALLOW MEDIUM REMOVAL", "6.13", vd_mmc_prevent, NULL, 0 },
@@ -55,16 +56,16 @@ static const struct command commands[256] = {
 	[0x4e] = { "STOP PLAY/SCAN", "MMC-3", vd_mmc_stop, NULL, PLAYS },
 	[0x51] = { "READ DISC INFORMATION", "6.21", NULL, vd_mmc_disc_information, MEDIUM },
 	[0x52] = { "READ TRACK INFORMATION", "6.26", NULL, vd_mmc_track_information, MEDIUM },
-	[0x55] = { "MODE SELECT(10)", "SPC-3 6.8", vd_mmc_mode_select, NULL, 0 },
+	[0x55] = { "MODE SELECT(10)", "SPC-3 6.8", vd_mmc_mode_select, NULL, TAKES_DATA },
 	[0x5a] = { "MODE SENSE(10)", "6.12", vd_mmc_mode_sense, NULL, 0 },
 	[0xa0] = { "REPORT LUNS", "SPC-3 6.21", vd_mmc_report_luns, NULL, ALLOWS_UA },
-	[0xa3] = { "SEND KEY", "MMC-6", vd_mmc_send_key, NULL, 0 },
+	[0xa3] = { "SEND KEY", "MMC-6", vd_mmc_send_key, NULL, TAKES_DATA },
 	[0xa4] = { "REPORT KEY", "6.28", vd_mmc_report_key, NULL, 0 },
 	[0xa5] = { "PLAY AUDIO(12)", "MMC-3", NULL, vd_mmc_play, PLAYS },
 	[0xa8] = { "READ(12)", "6.15", NULL, vd_mmc_read, READS },
 	[0xac] = { "GET PERFORMANCE", "6.7", vd_mmc_get_performance, NULL, MEDIUM },
 	[0xad] = { "READ DISC STRUCTURE", "6.22", NULL, vd_mmc_disc_structure, MEDIUM },
-	[0xb6] = { "SET STREAMING", "MMC-6", vd_mmc_set_streaming, NULL, 0 },
+	[0xb6] = { "SET STREAMING", "MMC-6", vd_mmc_set_streaming, NULL, TAKES_DATA },
 	[0xb9] = { "READ CD MSF", "6.20", NULL, vd_mmc_read_cd_msf, READS_CD },
 	[0xba] = { "SCAN", "MMC-3", NULL, vd_mmc_scan, PLAYS },
 	[0xbb] = { "SET CD SPEED", "MMC-6", vd_mmc_set_speed, NULL, 0 },
@@ -78,6 +79,11 @@ const char *vd_mmc_command_name(uint8_t opcode, const char **section)
 	if (section)
 		*section = commands[opcode].section;
 	return commands[opcode].name;
+}
+
+bool vd_mmc_takes_data(uint8_t opcode)
+{
+	return commands[opcode].flags & TAKES_DATA;
 }
 
 static const struct command *start(struct vd_mmc_call *c, const struct vd_mmc_request *q,

@@ -130,5 +130,9 @@ void vd_mmc_execute(struct vd_mmc *m, struct vd_disc *d, const struct vd_mmc_req
 
 /* "READ CD", or NULL for a command that the drive does not know. @section: where the standards have it; may be NULL. */
 const char *vd_mmc_command_name(uint8_t opcode, const char **section);
+/* Does the host send data with it? Of all others it may want some. */
+bool vd_mmc_takes_data(uint8_t opcode);
+/* An answer of CHECK CONDITION: sense key, additional sense code and qualifier as one number, 0x023a01. */
+void vd_mmc_refuse(struct vd_mmc_reply *r, uint32_t sense);
 
 #endif

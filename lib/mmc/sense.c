@@ -27,6 +27,13 @@ void vd_mmc_fail(struct vd_mmc_call *c, uint32_t code)
 	vd_sense_put(c->r->sense, code);
 }
 
+void vd_mmc_refuse(struct vd_mmc_reply *r, uint32_t sense)
+{
+	struct vd_mmc_call c = { .r = r };
+
+	vd_mmc_fail(&c, sense);
+}
+
 void vd_mmc_fail_at(struct vd_mmc_call *c, uint32_t code, int32_t lba, bool ili)
 {
 	vd_mmc_fail(c, code);

@@ -39,13 +39,14 @@ start_seconds=${VDRIVE_VM_START:-180}
 grace_seconds=${VDRIVE_VM_GRACE:-60}
 attempts=3
 
-# What a kernel's complaint looks like. Lines that match one of the benign are none; each needs its reason. So far
-# neither kernel says anything of the kind by itself.
+# What a kernel's complaint looks like. Lines that match one of the benign are none; each needs its reason. By
+# itself neither kernel says anything of the kind.
 complaint='WARNING:|\bBUG\b|Oops|general protection fault|Kernel panic|Call Trace:|INFO: task .* blocked|self-detected stall'
 complaint+='|detected stalls|INFO: possible |INFO: inconsistent |KASAN|UBSAN|bad page|refcount_t:'
 complaint+='|kmemleak: [0-9]+ new|kmemleak: .*(disabled|not enough)|turning off the locking correctness validator'
 complaint+='|I/O error|EXT4-fs error|XFS .*[Cc]orruption'
-benign=()
+# - a disc that is taken out while it is read (test_optical).
+benign=('I/O error, dev sr[0-9]')
 # /proc/sys/kernel/tainted: bad page, died, warned, soft lockup.
 tainted_mask=$((1 << 5 | 1 << 7 | 1 << 9 | 1 << 14))
 

@@ -122,11 +122,8 @@ void vd_drive_name_from_path(const char *path, char *out)
 }
 
 static const char *const type_names[] = {
-	[VD_DRIVE_OPTICAL] = "optical",
-	[VD_DRIVE_DISK] = "disk",
-	[VD_DRIVE_RAMDISK] = "ramdisk",
-	[VD_DRIVE_SWAP] = "swap",
-	[VD_DRIVE_CDROM] = "cdrom",
+	[VD_DRIVE_OPTICAL] = "optical", [VD_DRIVE_DISK] = "disk",   [VD_DRIVE_RAMDISK] = "ramdisk",
+	[VD_DRIVE_SWAP] = "swap",	[VD_DRIVE_CDROM] = "cdrom",
 };
 
 const char *vd_drive_type_name(enum vd_drive_type type)

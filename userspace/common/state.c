@@ -22,6 +22,7 @@
 #include "userspace/common/cgroup.h"
 #include "userspace/common/device.h"
 #include "userspace/common/engine.h"
+#include "userspace/common/tcmu.h"
 #include "util/cleanup.h"
 
 /* Longest state file: three paths, each byte escaped. */
@@ -337,6 +338,8 @@ static int clear_device(const char *rundir, const struct vd_drive_state *old, st
 	char file[PATH_MAX];
 	int r;
 
+	if (old->type == VD_DRIVE_CDROM)
+		return vd_tcmu_reap(old->name, err);
 	if (!old->device[0])
 		return vd_engine_remove_backing(old, err);
 	vd_udev_forget(rundir, old->device);

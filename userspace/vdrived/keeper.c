@@ -44,6 +44,7 @@
 #include "userspace/common/engine.h"
 #include "userspace/vdrived/block.h"
 #include "userspace/vdrived/opener.h"
+#include "userspace/vdrived/process.h"
 #include "userspace/vdrived/reader.h"
 #include "userspace/vdrived/safety.h"
 #include "userspace/vdrived/watchdog.h"
@@ -60,8 +61,6 @@
 /* How long others may hold a device that is to go; and when it may also go later. */
 #define RELEASE_MS 5000
 #define LAZY_MS 1000
-/* Between a reader's last word and its end. */
-#define REAP_MS 1000
 /* How long SIGTERM waits for files to be closed. */
 #define TERM_MS 3000
 #define MAX_RESPAWNS 3
@@ -97,31 +96,6 @@ struct keeper {
 	bool device_stays;
 };
 
-static void say(struct keeper *k, int priority, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void say(struct keeper *k, int priority, const char *fmt, ...)
-{
-	char text[VD_ERROR_MAX + 128];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (k->foreground)
-		fprintf(stderr, "vdrived: %s: %s\n", k->state.name, text);
-	else
-		syslog(priority, "%s: %s", k->state.name, text);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static const char *session_dir(const struct keeper *k, int kind)
 {
 	return kind == VD_SESSION_DRIVE ? k->dir : k->state.mountpoint;
@@ -129,76 +103,29 @@ static const char *session_dir(const struct keeper *k, int kind)
 
 /* The reader. */
 
-static void exec_reader(const struct keeper *k, int sock)
-{
-	int null = fcntl(open("/dev/null", O_RDWR), F_DUPFD, 10);
-	/* A drive in memory has no image. */
-	int image = fcntl(k->image_fd < 0 ? null : k->image_fd, F_DUPFD, 10);
-	int theirs = fcntl(sock, F_DUPFD, 10), answered = fcntl(k->answered_fd, F_DUPFD, 10);
-	sigset_t none;
-
-	if (image < 0 || theirs < 0 || null < 0 || answered < 0)
-		_exit(126);
-	/* It lives as long as the drive: `$(vdrive attach FILE)` would wait for its output to end. */
-	for (int i = 0; i < (k->foreground ? 2 : 3); i++)
-		if (dup2(null, i) < 0)
-			_exit(126);
-	/* Not close-on-exec, unlike everything else that is open here. */
-	if (dup2(theirs, VD_READER_SOCK) < 0 || dup2(image, VD_READER_IMAGE) < 0 ||
-	    dup2(answered, VD_READER_ANSWERED) < 0)
-		_exit(126);
-	if (close_range(VD_READER_IMAGE + 1, ~0u, 0))
-		_exit(126);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* A terminal's Ctrl-C is the keeper's to handle. */
-	setsid();
-	execl("/proc/self/exe", "vdrived", "--reader", (char *)NULL);
-	_exit(127);
-}
-
 static int spawn_reader(struct keeper *k, struct vd_error *err)
 {
 	_cleanup_free_ struct vd_reader_config *config = calloc(1, sizeof(*config));
-	struct timeval patience = { .tv_sec = 1 };
-	_cleanup_close_ int theirs = -1;
-	int sv[2];
+	const struct vd_reader_start start = { .config = config,
+					       .image_fd = k->image_fd,
+					       .answered_fd = k->answered_fd,
+					       .foreground = k->foreground };
 
 	if (!config)
 		return vd_error_errno(err, -ENOMEM, "cannot start a reader");
 	config->state = k->state;
 	for (size_t i = 0; i < VD_ARRAY_SIZE(config->attributes); i++)
 		memcpy(config->attributes[i], k->attributes[i].text, sizeof(config->attributes[i]));
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
-		return vd_error_errno(err, -errno, "cannot start a reader");
-	k->sock = sv[0];
-	theirs = sv[1];
-	/* A reader that asks and never listens to the answers holds nobody up for long. */
-	if (setsockopt(k->sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)))
-		return vd_error_errno(err, -errno, "cannot start a reader");
 	vd_keeper_opener_done(&k->opener);
 	k->opener =
 		(struct vd_keeper_opener){ .dir_fd = k->state.type == VD_DRIVE_OPTICAL ? k->dir_fd
 										       : -1 };
-	k->reader = fork();
-	if (k->reader < 0) {
-		k->reader = 0;
-		return vd_error_errno(err, -errno, "cannot start a reader");
-	}
-	if (!k->reader)
-		exec_reader(k, theirs);
-	if (send(k->sock, config, sizeof(*config), MSG_NOSIGNAL) != (ssize_t)sizeof(*config))
-		return vd_error_errno(err, -errno, "cannot start a reader");
-	return 0;
+	return vd_reader_spawn(&start, &k->reader, &k->sock, err);
 }
 
 /* Ends the reader, if there is one, and tells how it went ("was killed by signal 9"). */
 static void reap_reader(struct keeper *k, bool kill_it, char *how, size_t size)
 {
-	int64_t deadline = now_ms() + (kill_it ? 0 : REAP_MS);
-	int status = 0;
-	pid_t pid;
-
 	if (how)
 		how[0] = '\0';
 	if (k->sock >= 0)
@@ -206,23 +133,9 @@ static void reap_reader(struct keeper *k, bool kill_it, char *how, size_t size)
 	k->sock = -1;
 	for (int i = 0; i < VD_SESSION_KINDS; i++)
 		k->session[i].serving = k->session[i].open = false;
-	if (!k->reader)
-		return;
-	/* One that was taken over may be silent and stay. */
-	while (!(pid = waitpid(k->reader, &status, WNOHANG)) && now_ms() < deadline)
-		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
-	if (!pid) {
-		kill(k->reader, SIGKILL);
-		while (waitpid(k->reader, &status, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (k->reader)
+		vd_reader_reap(k->reader, kill_it, how, size);
 	k->reader = 0;
-	if (!how)
-		return;
-	if (WIFSIGNALED(status))
-		snprintf(how, size, "was killed by signal %d", WTERMSIG(status));
-	else
-		snprintf(how, size, "ended with status %d", WEXITSTATUS(status));
 }
 
 static int answer_open(struct keeper *k, const struct vd_message *asked)
@@ -286,12 +199,12 @@ static int hear_reader(struct keeper *k, int timeout_ms, struct vd_message *m)
 
 static int wait_parsed(struct keeper *k, struct vd_error *err)
 {
-	int64_t deadline = now_ms() + PARSE_MS;
+	int64_t deadline = vd_now_ms() + PARSE_MS;
 	struct vd_message m;
 	char how[64];
 
 	for (;;) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - vd_now_ms();
 		int r = hear_reader(k, left > 0 ? (int)left : 0, &m);
 
 		if (r == VD_MSG_READY)
@@ -346,14 +259,14 @@ static void read_further_ahead(struct keeper *k, const char *dir)
 	snprintf(path, sizeof(path), "/sys/class/bdi/0:%u/read_ahead_kb", m.minor);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, kib, sizeof(kib) - 1) < 0)
-		say(k, LOG_DEBUG, "%s: %s", path, strerror(errno));
+		vd_log(LOG_DEBUG, "%s: %s", path, strerror(errno));
 }
 
 static int mount_session(struct keeper *k, int kind, struct vd_error *err)
 {
 	struct vd_message m = { .type = VD_MSG_SESSION, .arg = (uint32_t)kind };
 	const char *dir = session_dir(k, kind);
-	int64_t deadline = now_ms() + GREET_MS;
+	int64_t deadline = vd_now_ms() + GREET_MS;
 	_cleanup_close_ int fd = -1;
 	char options[256];
 	int r;
@@ -369,7 +282,7 @@ static int mount_session(struct keeper *k, int kind, struct vd_error *err)
 		return vd_error_errno(err, r, "cannot reach the reader");
 	k->session[kind].open = true;
 	while (!k->session[kind].serving) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - vd_now_ms();
 
 		r = hear_reader(k, left > 0 ? (int)left : 0, &m);
 		if (r == VD_MSG_FAILED)
@@ -452,8 +365,8 @@ static int guarded(struct keeper *k, guarded_fn fn, struct vd_message *m, int *f
 	close(VD_TAKE_FD(theirs));
 	pfd.fd = mine;
 	while (!poll(&pfd, 1, 500) || !pfd.revents)
-		if (vd_watchdog_tick(&k->dog, now_ms()))
-			say(k, LOG_CRIT, "the reader hangs: its connection is aborted");
+		if (vd_watchdog_tick(&k->dog, vd_now_ms()))
+			vd_log(LOG_CRIT, "the reader hangs: its connection is aborted");
 	r = vd_message_recv(mine, m, &got);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -531,7 +444,7 @@ static int start_device(struct keeper *k, struct vd_error *err)
 		if (r && k->state.type == VD_DRIVE_SWAP)
 			return r; /* a hang could not be ended */
 		if (r)
-			say(k, LOG_WARNING, "%s", err->text);
+			vd_log(LOG_WARNING, "%s", err->text);
 	}
 	r = guarded(k, attach_device, &m, &k->device_fd, err);
 	if (r)
@@ -593,7 +506,7 @@ static void try_device(struct keeper *k)
 	if (r == -EBUSY)
 		return;
 	if (r)
-		say(k, LOG_ERR, "%s", err.text);
+		vd_log(LOG_ERR, "%s", err.text);
 	k->device_stays = false;
 	k->over = true;
 }
@@ -604,7 +517,7 @@ static void unmount_all_lazily(struct keeper *k)
 
 	for (int i = VD_SESSION_KINDS - 1; i >= 0; i--)
 		if (unmount_session(k, i, true, &err))
-			say(k, LOG_ERR, "%s", err.text);
+			vd_log(LOG_ERR, "%s", err.text);
 }
 
 /* Name, socket and directory are free for others from here on. */
@@ -627,8 +540,8 @@ static void linger(struct keeper *k)
 {
 	release_name(k);
 	k->lingering = true;
-	say(k, LOG_INFO,
-	    "files are still open; they can be read and written until they are closed");
+	vd_log(LOG_INFO,
+	       "files are still open; they can be read and written until they are closed");
 }
 
 static bool any_open(const struct keeper *k)
@@ -642,11 +555,11 @@ static bool any_open(const struct keeper *k)
 /* Waits for the sessions to end. True when they have. */
 static bool wait_ended(struct keeper *k, int ms)
 {
-	int64_t deadline = now_ms() + ms;
+	int64_t deadline = vd_now_ms() + ms;
 	struct vd_message m;
 
 	while (any_open(k) && k->reader) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - vd_now_ms();
 
 		if (left <= 0)
 			return false;
@@ -660,11 +573,11 @@ static bool wait_ended(struct keeper *k, int ms)
 static bool reader_lives(struct keeper *k)
 {
 	struct vd_message ping = { .type = VD_MSG_PING }, m;
-	int64_t deadline = now_ms() + PING_MS;
+	int64_t deadline = vd_now_ms() + PING_MS;
 	int r = vd_message_send(k->sock, &ping, -1);
 
-	while (!r && now_ms() < deadline) {
-		r = hear_reader(k, (int)(deadline - now_ms()), &m);
+	while (!r && vd_now_ms() < deadline) {
+		r = hear_reader(k, (int)(deadline - vd_now_ms()), &m);
 		if (r == VD_MSG_PONG)
 			return true;
 		if (r > 0)
@@ -695,16 +608,16 @@ static void end_reader(struct keeper *k)
 {
 	struct vd_message quit = { .type = VD_MSG_QUIT };
 	struct vd_message m;
-	int64_t deadline = now_ms() + 1000;
+	int64_t deadline = vd_now_ms() + 1000;
 	bool asked;
 
 	if (!k->reader)
 		return;
 	asked = k->sock >= 0 && !any_open(k) && !vd_message_send(k->sock, &quit, -1);
-	while (asked && now_ms() < deadline)
-		if (hear_reader(k, (int)(deadline - now_ms()), &m) == -EPIPE)
+	while (asked && vd_now_ms() < deadline)
+		if (hear_reader(k, (int)(deadline - vd_now_ms()), &m) == -EPIPE)
 			break;
-	reap_reader(k, !asked || now_ms() >= deadline, NULL, 0);
+	reap_reader(k, !asked || vd_now_ms() >= deadline, NULL, 0);
 }
 
 /*
@@ -752,12 +665,12 @@ static void force_down(struct keeper *k, int grace_ms)
 	if (k->device_stays) { /* told a second time */
 		try_device(k);
 		if (k->device_stays)
-			say(k, LOG_WARNING, "%s is still in use, and stays", k->state.device);
+			vd_log(LOG_WARNING, "%s is still in use, and stays", k->state.device);
 		k->over = true;
 		return;
 	}
 	if (stop_device(k, true, &err)) {
-		say(k, LOG_ERR, "%s", err.text);
+		vd_log(LOG_ERR, "%s", err.text);
 		if (k->state.type == VD_DRIVE_SWAP && vd_swap_active(k->state.device))
 			return;
 	}
@@ -767,17 +680,17 @@ static void force_down(struct keeper *k, int grace_ms)
 	}
 	unmount_all_lazily(k);
 	if (grace_ms && !wait_ended(k, grace_ms))
-		say(k, LOG_WARNING, "files are still open: whoever reads them gets an error");
+		vd_log(LOG_WARNING, "files are still open: whoever reads them gets an error");
 	end_reader(k);
 	if (flush_image(k, &err))
-		say(k, LOG_ERR, "%s", err.text);
+		vd_log(LOG_ERR, "%s", err.text);
 	release_name(k);
 	k->over = true;
 }
 
 static bool may_respawn(struct keeper *k)
 {
-	time_t now = (time_t)(now_ms() / 1000), *oldest = &k->respawns[0];
+	time_t now = (time_t)(vd_now_ms() / 1000), *oldest = &k->respawns[0];
 
 	for (int i = 1; i < MAX_RESPAWNS; i++)
 		if (k->respawns[i] < *oldest)
@@ -799,9 +712,9 @@ static void on_reader_gone(struct keeper *k)
 		k->over = true;
 		return;
 	}
-	say(k, LOG_ERR, "the reader %s", how);
+	vd_log(LOG_ERR, "the reader %s", how);
 	if (vd_drive_in_memory(k->state.type)) {
-		say(k, LOG_ERR, "what was in its memory is lost");
+		vd_log(LOG_ERR, "what was in its memory is lost");
 		force_down(k, 0);
 		return;
 	}
@@ -810,15 +723,15 @@ static void on_reader_gone(struct keeper *k)
 		unmount_all_lazily(k);
 		reap_reader(k, true, NULL, 0);
 		if (!may_respawn(k)) {
-			say(k, LOG_ERR, "that is too often: the drive is taken down");
+			vd_log(LOG_ERR, "that is too often: the drive is taken down");
 			break;
 		}
 		r = start_serving(k, &err);
 		if (!r) {
-			say(k, LOG_NOTICE, "a new reader serves it");
+			vd_log(LOG_NOTICE, "a new reader serves it");
 			return;
 		}
-		say(k, LOG_ERR, "%s", err.text);
+		vd_log(LOG_ERR, "%s", err.text);
 	} while (r != -ETIMEDOUT);
 	force_down(k, 0);
 }
@@ -832,44 +745,20 @@ static void on_session_ended(struct keeper *k)
 		if (!any_open(k)) {
 			end_reader(k);
 			if (flush_image(k, &err))
-				say(k, LOG_ERR, "%s", err.text);
+				vd_log(LOG_ERR, "%s", err.text);
 			k->over = true;
 		}
 		return;
 	}
 	if (take_down(k, true, &err))
-		say(k, LOG_ERR, "%s", err.text);
+		vd_log(LOG_ERR, "%s", err.text);
 }
 
 /* The control socket. */
 
-static int listen_control(struct keeper *k, struct vd_error *err)
-{
-	_cleanup_close_ int dir = open(k->rundir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	mode_t mask;
-	int n, r;
-
-	k->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (dir < 0 || k->listen_fd < 0)
-		return vd_error_errno(err, -errno, "cannot listen in %s", k->rundir);
-	/* Through /proc, since a socket's path may have only 107 bytes. */
-	n = snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s.sock", dir,
-		     k->state.name);
-	if (n < 0 || (size_t)n >= sizeof(addr.sun_path))
-		return vd_error_errno(err, -ENAMETOOLONG, "cannot listen in %s", k->rundir);
-	mask = umask(0177); /* the owner alone */
-	r = bind(k->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(k->listen_fd, 64)
-		    ? -errno
-		    : 0;
-	umask(mask);
-	return r ? vd_error_errno(err, r, "cannot listen in %s", k->rundir) : 0;
-}
-
 static void on_request(struct keeper *k)
 {
-	_cleanup_close_ int fd = accept4(k->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	struct timeval patience = { .tv_sec = 1 };
+	_cleanup_close_ int fd = vd_control_accept(k->listen_fd);
 	struct vd_reply reply = { .magic = VD_REQUEST_MAGIC };
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
@@ -877,9 +766,6 @@ static void on_request(struct keeper *k)
 
 	if (fd < 0)
 		return;
-	/* A client that says nothing holds nobody up for long. */
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (recv(fd, &req, sizeof(req), 0) != sizeof(req))
 		return;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) ||
@@ -914,20 +800,11 @@ static int share_page(struct keeper *k, struct vd_error *err)
 
 static int start(struct keeper *k, struct vd_error *err)
 {
-	sigset_t handled;
 	int r;
 
-	sigemptyset(&handled);
-	sigaddset(&handled, SIGTERM);
-	sigaddset(&handled, SIGINT);
-	sigaddset(&handled, SIGHUP);
-	sigprocmask(SIG_BLOCK, &handled, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	/* Whoever started us may have ignored it, and then there would be no child to wait for. */
-	signal(SIGCHLD, SIG_DFL);
-	k->signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+	k->signal_fd = vd_catch_signals(0, err);
 	if (k->signal_fd < 0)
-		return vd_error_errno(err, -errno, "cannot handle signals");
+		return k->signal_fd;
 	umask(022);
 	r = vd_rundir(k->rundir, sizeof(k->rundir), err);
 	if (r)
@@ -946,8 +823,10 @@ static int start(struct keeper *k, struct vd_error *err)
 		r = vd_safety_enter(k->state.name, k->state.force, k->warnings, sizeof(k->warnings),
 				    err);
 	}
-	if (!r)
-		r = listen_control(k, err);
+	if (!r) {
+		k->listen_fd = vd_control_listen(k->rundir, k->state.name, 0600, err);
+		r = k->listen_fd < 0 ? k->listen_fd : 0;
+	}
 	if (!r && k->session[VD_SESSION_DRIVE].wanted)
 		r = start_serving(k, err);
 	if (!r && wants_device(k))
@@ -961,7 +840,7 @@ static void report(struct keeper *k, int code, const struct vd_error *err)
 
 	if (k->status_fd < 0) {
 		if (code)
-			say(k, LOG_ERR, "%s", err->text);
+			vd_log(LOG_ERR, "%s", err->text);
 		return;
 	}
 	if (err)
@@ -970,23 +849,11 @@ static void report(struct keeper *k, int code, const struct vd_error *err)
 		vd_error_set(&reply.error, 0, "%s", k->warnings);
 	if (write(k->status_fd, &reply, sizeof(reply)) != sizeof(reply) && !code) {
 		/* Whoever asked for the drive is gone, so nobody would know of it. */
-		say(k, LOG_WARNING, "whoever started the drive is gone");
+		vd_log(LOG_WARNING, "whoever started the drive is gone");
 		force_down(k, 0);
 	}
 	close(k->status_fd);
 	k->status_fd = -1;
-}
-
-static void leave_terminal(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null < 0)
-		return;
-	for (int i = 0; i < 3; i++)
-		dup2(null, i);
-	if (null > 2)
-		close(null);
 }
 
 static void run(struct keeper *k)
@@ -1011,8 +878,8 @@ static void run(struct keeper *k)
 			try_device(k);
 			continue;
 		}
-		if (vd_watchdog_tick(&k->dog, now_ms())) {
-			say(k, LOG_CRIT, "the reader hangs: its connection is aborted");
+		if (vd_watchdog_tick(&k->dog, vd_now_ms())) {
+			vd_log(LOG_CRIT, "the reader hangs: its connection is aborted");
 			on_reader_gone(k);
 			continue;
 		}
@@ -1058,7 +925,7 @@ int vd_keeper_main(const struct vd_keeper_args *args)
 	k.session[VD_SESSION_DRIVE].wanted = !vd_engine_in_kernel(k.state.engine);
 	k.session[VD_SESSION_FILES].wanted =
 		k.state.type == VD_DRIVE_OPTICAL && k.state.mountpoint[0];
-	openlog("vdrived", LOG_PID, LOG_DAEMON);
+	vd_log_open(k.state.name, k.foreground);
 	if (chdir("/"))
 		return 1;
 	r = start(&k, &err);
@@ -1072,7 +939,7 @@ int vd_keeper_main(const struct vd_keeper_args *args)
 		report(&k, 0, NULL);
 	}
 	if (!k.foreground)
-		leave_terminal();
+		vd_leave_terminal();
 	run(&k);
 	return r;
 }

@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "userspace/vdrived/keeper.h"
+#include "userspace/vdrived/optical.h"
 #include "userspace/vdrived/reader.h"
 #include "util/size.h"
 
@@ -23,7 +24,8 @@ static void usage(FILE *f)
 	      "               [--engine fuse|memdrive|zram] [--mem-limit BYTES] [--fs FS] [--mountpoint DIR]\n"
 	      "               [--backing PATH [--backing-inode N]]\n"
 	      "               [--priority N] [--watchdog SECONDS] [--tune] [--force] [--status-fd FD]\n"
-	      "               [--foreground]\n\n"
+	      "               [--foreground]\n"
+	      "       vdrived --name NAME --type cdrom [--status-fd FD] [--foreground]\n\n"
 	      "Serves one drive. It is started by vdrive(1) mount and attach, not by hand: see vdrived(8).\n",
 	      f);
 }
@@ -97,7 +99,8 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			if (vd_drive_type_parse(optarg, &s->type))
-				return bad("--type is optical, disk, ramdisk or swap", optarg);
+				return bad("--type is optical, disk, ramdisk, swap or cdrom",
+					   optarg);
 			break;
 		case 'i':
 			r = copy_text(s->image, sizeof(s->image), optarg);
@@ -177,9 +180,10 @@ int main(int argc, char **argv)
 			return bad("too long", optarg);
 	}
 	if (optind != argc || !s->name[0] ||
-	    (vd_drive_in_memory(s->type) ? !s->size : args.image_fd < 0)) {
+	    (vd_drive_in_memory(s->type) ? !s->size
+					 : s->type != VD_DRIVE_CDROM && args.image_fd < 0)) {
 		usage(stderr);
 		return 2;
 	}
-	return vd_keeper_main(&args);
+	return s->type == VD_DRIVE_CDROM ? vd_optical_main(&args) : vd_keeper_main(&args);
 }

@@ -29,6 +29,9 @@ enum vd_message_type {
 	VD_MSG_PONG,
 	VD_MSG_OUTPUT, /* these two: a child of the command, userspace/vdrive/caged.h */
 	VD_MSG_PROGRESS,
+	VD_MSG_SLOTS, /* these three: a drive of type cdrom, slots.h */
+	VD_MSG_WORK,
+	VD_MSG_MEDIUM,
 };
 
 /* The two ways in which FUSE shows a drive. */

@@ -26,6 +26,7 @@
 #include "userspace/vdrived/fuse_loop.h"
 #include "userspace/vdrived/message.h"
 #include "userspace/vdrived/safety.h"
+#include "userspace/vdrived/slots.h"
 #include "util/cleanup.h"
 
 static void tell(int sock, enum vd_message_type type, uint32_t arg, int code, const char *text)
@@ -40,6 +41,7 @@ static void tell(int sock, enum vd_message_type type, uint32_t arg, int code, co
 /* Asks the keeper to open what a sheet names; @arg as VD_MSG_OPEN has it. */
 static int ask_for(const char *name, uint32_t arg, struct vd_error *err)
 {
+	static uint32_t opened;
 	struct vd_message m = { .type = VD_MSG_OPEN, .arg = arg };
 	int fd, r;
 
@@ -53,7 +55,10 @@ static int ask_for(const char *name, uint32_t arg, struct vd_error *err)
 		_exit(1);
 	if (m.code)
 		return vd_error_set(err, m.code, "%s", m.text);
-	return fd >= 0 ? fd : vd_error_errno(err, -EBADF, "%s", name);
+	if (fd < 0)
+		return vd_error_errno(err, -EBADF, "%s", name);
+	vd_slots_file(fd, ++opened);
+	return fd;
 }
 
 static int ask_open(struct vd_opener *o, const char *name, struct vd_error *err)
@@ -120,7 +125,7 @@ static int open_medium(struct vd_served *s, struct vd_transport *mmc, struct vd_
 		r = vd_image_open(&opener, VD_READER_IMAGE, base ? base + 1 : s->state.image,
 				  &s->disc, &s->format, err);
 	}
-	if (r)
+	if (r || s->state.type == VD_DRIVE_CDROM)
 		return r;
 	r = vd_views_open(&s->views, s->disc, err);
 	if (r)
@@ -164,7 +169,7 @@ int vd_reader_main(void)
 	struct vd_error err = { "" };
 	struct vd_transport *mmc = NULL;
 	struct vd_message m;
-	int r, fd, drive_fd = -1;
+	int r = 0, fd, drive_fd = -1;
 
 	if (!config || recv(VD_READER_SOCK, config, sizeof(*config), 0) != sizeof(*config))
 		return 1;
@@ -172,12 +177,15 @@ int vd_reader_main(void)
 	vd_store_before_wait = vd_fuse_loop_will_wait;
 	served.state = config->state;
 	served.reader = getpid();
-	atomic_store(&served.read_only,
-		     config->state.type == VD_DRIVE_OPTICAL || config->state.read_only);
+	atomic_store(&served.read_only, config->state.type == VD_DRIVE_OPTICAL ||
+						config->state.type == VD_DRIVE_CDROM ||
+						config->state.read_only);
 	for (size_t i = 0; i < VD_ARRAY_SIZE(config->attributes); i++)
 		vd_attribute_restore(&served, config->attributes[i]);
 
-	r = map_answered(&err);
+	vd_slots_file(VD_READER_IMAGE, 0);
+	if (served.state.type != VD_DRIVE_CDROM)
+		r = map_answered(&err);
 	if (!r && served.state.type == VD_DRIVE_SWAP)
 		r = vd_safety_lock_reader(&err);
 	if (!r && served.state.type == VD_DRIVE_OPTICAL && vd_physical_is_drive(VD_READER_IMAGE))
@@ -193,6 +201,14 @@ int vd_reader_main(void)
 		return 1;
 	}
 	tell(VD_READER_SOCK, VD_MSG_READY, 0, 0, "");
+	if (served.state.type == VD_DRIVE_CDROM) {
+		const struct vd_mmc_medium medium = vd_mmc_medium_of(served.disc);
+
+		m = (struct vd_message){ .type = VD_MSG_MEDIUM };
+		vd_medium_put(&medium, &m);
+		if (vd_message_send(VD_READER_SOCK, &m, -1))
+			_exit(1);
+	}
 
 	for (;;) {
 		r = vd_message_recv(VD_READER_SOCK, &m, &fd);
@@ -200,14 +216,19 @@ int vd_reader_main(void)
 			break;
 		if (m.type == VD_MSG_PING)
 			tell(VD_READER_SOCK, VD_MSG_PONG, 0, 0, "");
-		if (m.type == VD_MSG_SESSION && fd >= 0 && m.arg < VD_SESSION_KINDS) {
+		r = 0;
+		if (m.type == VD_MSG_SLOTS && fd >= 0) {
+			r = vd_slots_map(fd, &err);
+		} else if (m.type == VD_MSG_WORK && fd >= 0 && served.disc) {
+			r = vd_slots_serve(served.disc, fd, &err);
+		} else if (m.type == VD_MSG_SESSION && fd >= 0 && m.arg < VD_SESSION_KINDS) {
 			r = vd_present_fuse(&served, (int)m.arg, fd, on_serving, on_ended, NULL,
 					    &err);
-			if (r)
-				tell(VD_READER_SOCK, VD_MSG_FAILED, 0, r, err.text);
 		} else if (fd >= 0) {
 			close(fd);
 		}
+		if (r)
+			tell(VD_READER_SOCK, VD_MSG_FAILED, 0, r, err.text);
 	}
 	/* Sessions may still have threads: what they use is left to the kernel to take back. */
 	_exit(0);
