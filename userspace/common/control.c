@@ -19,17 +19,12 @@
 #include "config.h"
 #include "util/cleanup.h"
 
-int vd_drive_request(const char *rundir, const char *name, enum vd_request_op op, uint32_t flags,
-		     int timeout_ms, struct vd_error *err)
+int vd_drive_connect(const char *rundir, const char *name, struct vd_error *err)
 {
-	struct vd_request req = { .magic = VD_REQUEST_MAGIC, .op = op, .flags = flags };
 	_cleanup_close_ int dir = open(rundir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct vd_reply reply;
-	struct pollfd pfd;
-	ssize_t n;
-	int r;
+	int n;
 
 	if (dir < 0)
 		return vd_error_errno(err, -errno, "%s", rundir);
@@ -41,6 +36,30 @@ int vd_drive_request(const char *rundir, const char *name, enum vd_request_op op
 		return vd_error_errno(err, -ENAMETOOLONG, "drive %s", name);
 	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)))
 		return vd_error_errno(err, -errno, "cannot reach drive %s", name);
+	return VD_TAKE_FD(sock);
+}
+
+int vd_reply_code(const char *name, struct vd_reply *reply, ssize_t len, struct vd_error *err)
+{
+	if (len != sizeof(*reply) || reply->magic != VD_REQUEST_MAGIC)
+		return vd_error_set(err, -ECONNRESET, "drive %s gave no answer", name);
+	reply->error.text[sizeof(reply->error.text) - 1] = '\0';
+	if (reply->code)
+		vd_error_set(err, reply->code, "%s", reply->error.text);
+	return reply->code;
+}
+
+int vd_drive_request(const char *rundir, const char *name, enum vd_request_op op, uint32_t flags,
+		     int timeout_ms, struct vd_error *err)
+{
+	struct vd_request req = { .magic = VD_REQUEST_MAGIC, .op = op, .flags = flags };
+	_cleanup_close_ int sock = vd_drive_connect(rundir, name, err);
+	struct vd_reply reply;
+	struct pollfd pfd;
+	int r;
+
+	if (sock < 0)
+		return sock;
 	if (send(sock, &req, sizeof(req), MSG_NOSIGNAL) != sizeof(req))
 		return vd_error_errno(err, -errno, "cannot reach drive %s", name);
 	pfd = (struct pollfd){ .fd = sock, .events = POLLIN };
@@ -49,13 +68,7 @@ int vd_drive_request(const char *rundir, const char *name, enum vd_request_op op
 	while (r < 0 && errno == EINTR);
 	if (!r)
 		return vd_error_set(err, -ETIMEDOUT, "drive %s does not answer", name);
-	n = recv(sock, &reply, sizeof(reply), 0);
-	if (n != sizeof(reply) || reply.magic != VD_REQUEST_MAGIC)
-		return vd_error_set(err, -ECONNRESET, "drive %s gave no answer", name);
-	reply.error.text[sizeof(reply.error.text) - 1] = '\0';
-	if (reply.code)
-		vd_error_set(err, reply.code, "%s", reply.error.text);
-	return reply.code;
+	return vd_reply_code(name, &reply, recv(sock, &reply, sizeof(reply), 0), err);
 }
 
 /* vdrived beside this program, or where it is installed. */
@@ -155,7 +168,7 @@ static void exec_keeper(const char *daemon, const struct vd_drive_start *start, 
 			add(&a, "--tune", NULL);
 		if (s->force)
 			add(&a, "--force", NULL);
-	} else {
+	} else if (s->type != VD_DRIVE_CDROM) {
 		add_fd(&a, "--image-fd", start->image_fd);
 		add_fd(&a, "--dir-fd", start->dir_fd);
 	}

@@ -150,6 +150,11 @@ struct vd_reply {
 int vd_drive_request(const char *rundir, const char *name, enum vd_request_op op, uint32_t flags,
 		     int timeout_ms, struct vd_error *err);
 
+/* A connection to its keeper, for one request; the caller's. Fails as vd_drive_request(). */
+int vd_drive_connect(const char *rundir, const char *name, struct vd_error *err);
+/* What a packet of @len bytes says: the reply's code with its words, -ECONNRESET when it is none. */
+int vd_reply_code(const char *name, struct vd_reply *reply, ssize_t len, struct vd_error *err);
+
 /* Starting. */
 
 struct vd_drive_start {

@@ -99,6 +99,11 @@ static char *col_device(const struct row *r)
 	return r->f->state.device[0] ? need(strdup(r->f->state.device)) : NULL;
 }
 
+static char *col_medium(const struct row *r)
+{
+	return r->f->state.medium[0] ? need(strdup(r->f->state.medium)) : NULL;
+}
+
 static char *col_backing(const struct row *r)
 {
 	return r->f->state.backing[0] ? need(strdup(r->f->state.backing)) : NULL;
@@ -120,7 +125,7 @@ static char *col_engine(const struct row *r)
 
 static char *col_path(const struct row *r)
 {
-	if (vd_engine_in_kernel(r->f->state.engine))
+	if (vd_engine_in_kernel(r->f->state.engine) || r->f->state.type == VD_DRIVE_CDROM)
 		return col_device(r);
 	return format("%s/%s/%s", r->f->place.dir, r->f->state.name,
 		      r->f->state.type == VD_DRIVE_OPTICAL ? "disc.iso" : "disk");
@@ -197,7 +202,8 @@ static const struct column {
 	const char *help;
 } columns[] = {
 	{ "NAME", col_name, NULL, false, SCOLS_JSON_STRING, "name of the drive" },
-	{ "TYPE", col_type, NULL, false, SCOLS_JSON_STRING, "optical, disk, ramdisk or swap" },
+	{ "TYPE", col_type, NULL, false, SCOLS_JSON_STRING,
+	  "optical, disk, ramdisk, swap or cdrom" },
 	{ "SIZE", col_size, NULL, true, SCOLS_JSON_STRING, "size of the medium" },
 	{ "RO", col_ro, NULL, true, SCOLS_JSON_BOOLEAN, "read-only" },
 	{ "STATE", col_state, NULL, false, SCOLS_JSON_STRING,
@@ -208,8 +214,10 @@ static const struct column {
 	{ "RATIO", col_ratio, NULL, true, SCOLS_JSON_NUMBER, "that against the memory it takes" },
 	{ "MEMORY", col_memory, NULL, true, SCOLS_JSON_STRING, "memory that it takes" },
 	{ "DEVICE", col_device, NULL, false, SCOLS_JSON_STRING, "block device" },
+	{ "MEDIUM", col_medium, NULL, false, SCOLS_JSON_STRING,
+	  "the disc in the drive, or empty or open" },
 	{ "ENGINE", col_engine, NULL, false, SCOLS_JSON_STRING,
-	  "who keeps the pages: memdrive, zram or fuse" },
+	  "who keeps the pages: memdrive, zram or fuse; of a cdrom tcmu" },
 	{ "BACKING", col_backing, NULL, false, SCOLS_JSON_STRING,
 	  "where pages go when memory is full" },
 	{ "SPILLED", col_spilled, NULL, true, SCOLS_JSON_STRING, "what they take there" },
@@ -233,7 +241,7 @@ static const struct column {
 };
 
 static const char default_columns[] =
-	"NAME,TYPE,SIZE,USED,RATIO,MEMORY,RO,STATE,ENGINE,DEVICE,MOUNTPOINT,IMAGE";
+	"NAME,TYPE,SIZE,USED,RATIO,MEMORY,RO,STATE,ENGINE,DEVICE,MEDIUM,MOUNTPOINT,IMAGE";
 static const char swap_columns[] = "NAME,SIZE,USED,RATIO,MEMORY,STATE,ENGINE,DEVICE";
 
 static void usage(FILE *f)
@@ -293,7 +301,7 @@ static const char *state_of(const struct row *r)
 		return "dead";
 	if (!r->f->place.trusted)
 		return "private";
-	if (r->a.status == ATTRS_OK)
+	if (r->f->state.type == VD_DRIVE_CDROM || r->a.status == ATTRS_OK)
 		return "live";
 	if (r->a.status == ATTRS_HUNG)
 		return "hung";
@@ -306,6 +314,12 @@ static const char *state_of(const struct row *r)
 	return "dead";
 }
 
+/* What a cdrom drive shows is in its state. */
+static bool has_attributes(const struct row *r)
+{
+	return r->f->state.alive && r->f->place.trusted && r->f->state.type != VD_DRIVE_CDROM;
+}
+
 static int read_rows(struct row *rows, size_t n, struct vd_error *err)
 {
 	_cleanup_free_ struct attrs *a = need(calloc(n + 1, sizeof(*a)));
@@ -313,7 +327,7 @@ static int read_rows(struct row *rows, size_t n, struct vd_error *err)
 	int r;
 
 	for (size_t i = 0; i < n; i++)
-		if (rows[i].f->state.alive && rows[i].f->place.trusted)
+		if (has_attributes(&rows[i]))
 			a[asked++] = (struct attrs){ .f = rows[i].f };
 	r = attrs_read(a, asked);
 	if (r) {
@@ -322,7 +336,7 @@ static int read_rows(struct row *rows, size_t n, struct vd_error *err)
 	}
 	asked = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (rows[i].f->state.alive && rows[i].f->place.trusted)
+		if (has_attributes(&rows[i]))
 			rows[i].a = a[asked++];
 		rows[i].state = state_of(&rows[i]);
 	}

@@ -273,6 +273,37 @@ int find_image(const char *path, struct found *out, struct vd_error *err)
 			    path, there || strchr(path, '/') ? "" : " (see 'vdrive list')");
 }
 
+int find_cdrom(const char *name, struct found *out, struct vd_error *err)
+{
+	_cleanup_free_ struct found *all = NULL;
+	size_t n, hits = 0;
+	int r;
+
+	if (name) {
+		r = find_name(name, out, err);
+		if (!r && out->state.type != VD_DRIVE_CDROM)
+			return vd_error_set(err, -EINVAL, "%s is no optical drive but of type %s",
+					    name, vd_drive_type_name(out->state.type));
+		return r;
+	}
+	r = find_all(false, &all, &n, NULL, err);
+	if (r)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (all[i].state.type != VD_DRIVE_CDROM || !all[i].state.alive)
+			continue;
+		if (hits++)
+			return vd_error_set(
+				err, -ENOTUNIQ,
+				"there are several optical drives (%s, %s ...): name one",
+				out->state.name, all[i].state.name);
+		*out = all[i];
+	}
+	return hits ? 0
+		    : vd_error_set(err, -ENOENT,
+				   "there is no optical drive: 'vdrive optical add' makes one");
+}
+
 static bool is_gone(const struct found *f, bool *alive)
 {
 	_cleanup_free_ struct vd_drive_state *now = need(malloc(sizeof(*now)));

@@ -39,10 +39,13 @@ struct verb {
 int cmd_attach(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_detach(int argc, char **argv);
+int cmd_eject(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_insert(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_mount(int argc, char **argv);
 int cmd_mount_helper(int argc, char **argv); /* as mount.vdrive */
+int cmd_optical(int argc, char **argv);
 int cmd_set(int argc, char **argv);
 int cmd_ramdisk(int argc, char **argv);
 int cmd_swap(int argc, char **argv);
@@ -254,6 +257,9 @@ int find_image(const char *path, struct found *out, struct vd_error *err);
 bool find_same_image(const struct found *f, dev_t dev, ino_t ino);
 /* Takes a drive down, living or dead. 0 also when somebody else was faster. */
 int find_detach(const struct found *f, bool lazy, struct vd_error *err);
+
+/* Drives of type cdrom: by name, or with NULL the only one. -ENOENT, -ENOTUNIQ, -EINVAL (it is of another type), with words. */
+int find_cdrom(const char *name, struct found *out, struct vd_error *err);
 
 /* attrs.c: the files in NAME/attr (of what the kernel keeps: in sysfs), read by a child so that a drive that hangs never takes the command with it. */
 

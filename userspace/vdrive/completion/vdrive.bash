@@ -23,7 +23,7 @@ _vdrive_columns() {
 	fi
 	compopt -o nospace
 	mapfile -t COMPREPLY < <(compgen -P "$head" -W "NAME TYPE SIZE RO STATE MOUNTPOINT IMAGE USED
-		RATIO MEMORY DEVICE ENGINE BACKING SPILLED STORE PATH FORMAT
+		RATIO MEMORY DEVICE MEDIUM ENGINE BACKING SPILLED STORE PATH FORMAT
 		FSTYPE LABEL VOLUME-ID VIEW SESSION SESSIONS OPTIONS OWNER UID PID READER-PID STARTED" -- "$last")
 }
 
@@ -32,7 +32,7 @@ _vdrive() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		_vdrive_words "mount umount attach ramdisk swap detach list set info convert verify help --help --version" "$cur"
+		_vdrive_words "mount umount attach optical insert eject ramdisk swap detach list set info convert verify help --help --version" "$cur"
 		return
 	fi
 	for ((i = 2; i < COMP_CWORD; i++)); do
@@ -154,7 +154,7 @@ _vdrive() {
 		fi
 		;;
 	help)
-		_vdrive_words "mount umount attach ramdisk swap detach list set info convert verify" "$cur"
+		_vdrive_words "mount umount attach optical insert eject ramdisk swap detach list set info convert verify" "$cur"
 		;;
 	esac
 }
