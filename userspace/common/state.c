@@ -338,8 +338,10 @@ static int clear_device(const char *rundir, const struct vd_drive_state *old, st
 	char file[PATH_MAX];
 	int r;
 
-	if (old->type == VD_DRIVE_CDROM)
+	if (old->type == VD_DRIVE_CDROM) {
+		vd_udev_forget(rundir, old->device);
 		return vd_tcmu_reap(old->name, err);
+	}
 	if (!old->device[0])
 		return vd_engine_remove_backing(old, err);
 	vd_udev_forget(rundir, old->device);

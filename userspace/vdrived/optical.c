@@ -869,6 +869,7 @@ static void taken_away(struct vd_job *j)
 		answer_commands(k);
 		drop_medium(k);
 		vd_tcmu_ring_close(&k->ring);
+		vd_udev_forget(k->g->rundir, k->drive->state.device);
 		e->code = vd_tcmu_destroy(k->drive->state.name, &e->err);
 		vd_state_release(k->g->rundir, k->drive->state.name, k->g->lock_fd);
 		k->over = true;
@@ -999,6 +1000,9 @@ static void plugged(struct vd_job *j)
 	struct keeper *k = e->k;
 
 	k->working = false;
+	if (!e->code)
+		e->code = vd_udev_tell(k->g->rundir, k->drive->state.name, "cdrom",
+				       k->drive->state.device, &e->err);
 	if (!e->code) {
 		k->ready = true;
 		write_state(k);

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Completion of vdrive(1) for bash.
 
+# Of all drives, or of those of a type.
 _vdrive_names() {
 	local IFS=$'\n'
-	mapfile -t COMPREPLY < <(compgen -W "$(vdrive list -n -r -o NAME 2>/dev/null)" -- "$1")
+	mapfile -t COMPREPLY < <(compgen -W "$(vdrive list -n -r -o NAME,TYPE 2>/dev/null | awk -v type="$2" '!type || $2 == type { print $1 }')" -- "$1")
 }
 
 _vdrive_files() {
@@ -103,6 +104,9 @@ _vdrive() {
 				_vdrive_words "--name --engine --limit --backing --backing-size --priority --tune --watchdog --force --help" "$cur"
 			fi
 			;;
+		optical) _vdrive_words "--foreground --lazy --help" "$cur" ;;
+		insert) _vdrive_words "--replace --help" "$cur" ;;
+		eject) _vdrive_words "--force --help" "$cur" ;;
 		detach) _vdrive_words "--all --lazy --help" "$cur" ;;
 		list) _vdrive_words "--bytes --json --noheadings --output --output-all --raw --help" "$cur" ;;
 		set) _vdrive_words "--json --noheadings --help" "$cur" ;;
@@ -128,8 +132,25 @@ _vdrive() {
 		if ((arguments == 0)); then
 			_vdrive_words "on off" "$cur"
 		elif [[ ${COMP_WORDS[2]} == off ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "$(vdrive list -n -r -o NAME,TYPE 2>/dev/null | awk '$2 == "swap" { print $1 }')" -- "$cur")
+			_vdrive_names "$cur" swap
 		fi
+		;;
+	optical)
+		if ((arguments == 0)); then
+			_vdrive_words "add remove" "$cur"
+		elif [[ ${COMP_WORDS[2]} == remove ]]; then
+			_vdrive_names "$cur" cdrom
+		fi
+		;;
+	insert)
+		if ((arguments == 0)); then
+			_vdrive_files -f "$cur"
+		else
+			_vdrive_names "$cur" cdrom
+		fi
+		;;
+	eject)
+		_vdrive_names "$cur" cdrom
 		;;
 	info | attach | convert | verify)
 		_vdrive_files -f "$cur"
