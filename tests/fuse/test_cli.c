@@ -71,8 +71,8 @@ static void teardown(void)
 	}
 }
 
-static const char *const verbs[] = { "mount", "umount", "attach",  "detach", "list",
-				     "set",   "info",	"ramdisk", "swap" };
+static const char *const verbs[] = { "mount", "umount",	 "attach", "detach",  "list",	"set",
+				     "info",  "ramdisk", "swap",   "optical", "insert", "eject" };
 
 static void test_help(void)
 {

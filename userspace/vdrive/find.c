@@ -284,13 +284,20 @@ int find_cdrom(const char *name, struct found *out, struct vd_error *err)
 		if (!r && out->state.type != VD_DRIVE_CDROM)
 			return vd_error_set(err, -EINVAL, "%s is no optical drive but of type %s",
 					    name, vd_drive_type_name(out->state.type));
+		/* Whoever answers there could have files opened that the caller may read and he may not. */
+		if (!r && !out->place.trusted)
+			return vd_error_set(
+				err, -EPERM,
+				"drive %s belongs to user %u: use one of root's or your own", name,
+				(unsigned)out->place.uid);
 		return r;
 	}
 	r = find_all(false, &all, &n, NULL, err);
 	if (r)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		if (all[i].state.type != VD_DRIVE_CDROM || !all[i].state.alive)
+		if (all[i].state.type != VD_DRIVE_CDROM || !all[i].state.alive ||
+		    !all[i].place.trusted)
 			continue;
 		if (hits++)
 			return vd_error_set(

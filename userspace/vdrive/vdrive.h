@@ -258,7 +258,10 @@ bool find_same_image(const struct found *f, dev_t dev, ino_t ino);
 /* Takes a drive down, living or dead. 0 also when somebody else was faster. */
 int find_detach(const struct found *f, bool lazy, struct vd_error *err);
 
-/* Drives of type cdrom: by name, or with NULL the only one. -ENOENT, -ENOTUNIQ, -EINVAL (it is of another type), with words. */
+/*
+ * Drives of type cdrom, the caller's or root's: by name, or with NULL the only one. -ENOENT, -ENOTUNIQ, -EINVAL (it is of another type), -EPERM, with
+ * words.
+ */
 int find_cdrom(const char *name, struct found *out, struct vd_error *err);
 
 /* attrs.c: the files in NAME/attr (of what the kernel keeps: in sysfs), read by a child so that a drive that hangs never takes the command with it. */
