@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -43,7 +44,7 @@ int vd_medium_new(const char *image, int image_fd, struct vd_medium **out, struc
 	}
 	m->refs = 1;
 	m->sock = m->work = m->slots_fd = -1;
-	strncpy(m->image, image, sizeof(m->image) - 1);
+	snprintf(m->image, sizeof(m->image), "%s", image);
 	r = vd_medium_hold(m, "", 0, image_fd, err);
 	if (r < 0) {
 		vd_medium_unref(m);
@@ -83,7 +84,7 @@ int vd_medium_hold(struct vd_medium *m, const char *text, uint32_t arg, int fd,
 	}
 	h = &m->files[m->nfiles];
 	*h = (struct vd_held){ .arg = arg, .fd = fd };
-	strncpy(h->text, text, sizeof(h->text) - 1);
+	snprintf(h->text, sizeof(h->text), "%s", text);
 	return (int)m->nfiles++;
 }
 
@@ -132,7 +133,7 @@ int vd_medium_start(struct vd_medium *m, const struct vd_drive_state *drive, boo
 	if (!config)
 		return vd_error_errno(err, -ENOMEM, "cannot start a reader");
 	config->state = *drive;
-	strncpy(config->state.image, m->image, sizeof(config->state.image) - 1);
+	snprintf(config->state.image, sizeof(config->state.image), "%s", m->image);
 	m->number[0] = 0;
 	m->nnumbers = 1;
 	r = make_slots(m, err);
@@ -169,7 +170,7 @@ int vd_medium_answer_open(struct vd_medium *m, int index, int code, const char *
 	struct vd_message answer = { .type = VD_MSG_OPENED, .code = code };
 
 	if (code) {
-		strncpy(answer.text, words, sizeof(answer.text) - 1);
+		snprintf(answer.text, sizeof(answer.text), "%s", words);
 		return vd_message_send(m->sock, &answer, -1);
 	}
 	if (m->nnumbers == VD_ARRAY_SIZE(m->number))
