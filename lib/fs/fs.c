@@ -255,8 +255,7 @@ int vd_fs_open(struct vd_disc *disc, const struct vd_fs_options *o, struct vd_fs
 	if (iso)
 		return open_bridge(disc, o, out, err);
 	if (vd_udf_promised(disc))
-		return vd_error_set(err, -EUCLEAN,
-				    "it says that it has UDF, but no UDF anchor is to be found");
+		return vd_udf_open(disc, o, out, err); /* it has the words for what is wrong */
 	other = other_file_system(disc);
 	if (other)
 		return vd_error_set(

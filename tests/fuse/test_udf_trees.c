@@ -191,6 +191,8 @@ static const struct exception {
 	  "names in no character set are left out, or listed and not found" },
 	{ "built_*", "folder */\xef\xbf\xbd*", "half a character of UTF-16 is one of these" },
 	{ "built_*", "folder */\xe6\xbc\xa2*", "names are cut before the 255th byte" },
+	{ "built_*", "folder */block",
+	  "extended attributes with an ICB of their own are not read: it is taken for damaged" },
 	{ "built_[vm]*", "folder */versions",
 	  "the second block of an ICB is taken for the one behind the first on the disc" },
 };

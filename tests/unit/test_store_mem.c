@@ -13,7 +13,7 @@ static int fails(struct vd_store *s, size_t len, uint64_t off)
 	/* vd_store_*() answer these by themselves. */
 	if (!len || off > s->size || len > s->size - off)
 		CHECK_FAIL("an op is asked for %zu bytes at %llu", len, (unsigned long long)off);
-	return off + len > m->fail_from ? m->fail_code : 0;
+	return off + len > m->fail_from && off < m->fail_until ? m->fail_code : 0;
 }
 
 static int mem_pread(struct vd_store *s, void *buf, size_t len, uint64_t off)
@@ -22,6 +22,7 @@ static int mem_pread(struct vd_store *s, void *buf, size_t len, uint64_t off)
 	int r = fails(s, len, off);
 
 	pthread_mutex_lock(&m->lock);
+	m->reads++;
 	if (!r)
 		memcpy(buf, m->data + off, len);
 	pthread_mutex_unlock(&m->lock);
@@ -68,7 +69,7 @@ struct mem_store *mem_store_new(const void *data, uint64_t size)
 	if (data)
 		memcpy(m->data, data, size);
 	m->store = (struct vd_store){ .ops = &mem_ops, .size = size, .block = 512 };
-	m->fail_from = UINT64_MAX;
+	m->fail_from = m->fail_until = UINT64_MAX;
 	pthread_mutex_init(&m->lock, NULL);
 	return m;
 }

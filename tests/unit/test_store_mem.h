@@ -10,10 +10,11 @@
 struct mem_store {
 	struct vd_store store;
 	uint8_t *data;
-	/* Requests that touch a byte from here on fail with @fail_code; UINT64_MAX: none do. */
-	uint64_t fail_from;
+	/* Requests that touch a byte from here on, and before there, fail with @fail_code; UINT64_MAX: none do, to the end. */
+	uint64_t fail_from, fail_until;
 	int fail_code;
-	pthread_mutex_t lock; /* over data */
+	unsigned long reads;  /* requests */
+	pthread_mutex_t lock; /* over data and reads */
 	int *closed;	      /* counts up at close; may be NULL */
 };
 

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "fs/udf/udf.h"
+#include "test_store_mem.h"
 #include "udfwalk.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
@@ -25,7 +26,8 @@ static void check_image(struct udfb *b)
 	if (CHECK_OK(vd_fs_open(disc, NULL, &fs, &err))) {
 		CHECK_STR(fs->ops->name, "udf");
 		CHECK_STR(fs->view, "udf");
-		CHECK_STR(fs->volume, "Logical \xc3\xa9");
+		/* The header of a VAT has another. */
+		CHECK_STR(fs->volume, b->kind == UDFB_VIRTUAL_200 ? "Logical" : "Logical \xc3\xa9");
 		udfwalk(fs, b, 0, &w);
 		if (w.wrong[0] || w.errors || w.entries < 50)
 			CHECK_FAIL("%s: %s (%lu errors, %lu entries)", what, w.wrong, w.errors,
@@ -289,9 +291,358 @@ static void test_info(void)
 	udfb_free(b);
 }
 
+/* Opens and walks all of @b's image, which @store has: nothing is wrong, and with @limit only so many entries are in the root. */
+static void check_store(const struct udfb *b, struct mem_store *store, size_t limit)
+{
+	struct vd_disc *disc = udfwalk_disc_of(&store->store);
+	struct vd_error err = { "" };
+	struct udfwalk w;
+	struct vd_fs *fs;
+
+	if (CHECK_OK(vd_fs_open(disc, NULL, &fs, &err))) {
+		udfwalk(fs, b, limit, &w);
+		if (w.wrong[0] || w.errors || !w.entries)
+			CHECK_FAIL("%s: %s (%lu errors, %lu entries)", what, w.wrong, w.errors,
+				   w.entries);
+		vd_fs_close(fs);
+	} else {
+		CHECK_FAIL("%s: %s", what, err.text);
+	}
+	vd_disc_close(disc);
+}
+
+static struct udfb *duplicated(uint32_t block)
+{
+	struct udfb *b = udfb_new();
+
+	b->kind = UDFB_METADATA;
+	b->block = block;
+	b->extended = true;
+	b->duplicated = true;
+	b->revision = 0x0250;
+	udfb_fill(b, UDFB_LONG);
+	udfb_finish(b);
+	return b;
+}
+
+/* The first blocks of the partition are those of the metadata file, as its ICB has them; those of the mirror are elsewhere. */
+static void test_mirror(void)
+{
+	static const uint32_t blocks[] = { 512, 2048, 4096 };
+
+	for (size_t i = 0; i < VD_ARRAY_SIZE(blocks); i++) {
+		struct udfb *b = duplicated(blocks[i]);
+		const uint32_t size = 288 * blocks[i];
+		uint8_t *main = b->image + b->partition, *saved = check_alloc(size);
+		struct mem_store *store = mem_store_new(b->image, b->size);
+
+		memcpy(saved, main, size);
+		what = "no block of the metadata file can be read";
+		store->fail_from = b->partition;
+		store->fail_until = b->partition + size;
+		store->fail_code = -EIO;
+		check_store(b, store, 0);
+		what = "all blocks of the metadata file are zeros";
+		memset(main, 0, size);
+		check_store(b, mem_store_new(b->image, b->size), 0);
+		/* Each second block is good here, each first one there. */
+		for (uint32_t k = 0; k < 2; k++) {
+			what = check_printf("blocks of %u, each second block has bad bytes",
+					    blocks[i]);
+			memcpy(main, saved, size);
+			for (uint32_t at = k * blocks[i]; at < size; at += 2 * blocks[i])
+				for (uint32_t n = 0; n < blocks[i]; n += 16)
+					main[at + n] ^= 0x55;
+			check_store(b, mem_store_new(b->image, b->size), 0);
+		}
+		memcpy(main, saved, size);
+		udfb_free(b);
+	}
+}
+
+/* Both copies of one descriptor are bad: that is an error, as without a mirror. */
+static void test_mirror_bad(void)
+{
+	struct udfb *b = duplicated(2048);
+	struct udfb_node *n = b->root->child;
+	uint8_t *copy = NULL;
+	struct vd_disc *disc;
+	struct vd_fs_attr a;
+	struct vd_fs *fs;
+
+	/* The one that is no part of the metadata file. */
+	for (size_t at = 0; at < b->size; at += b->block)
+		if (at != n->entry && !memcmp(b->image + at, b->image + n->entry, b->block))
+			copy = b->image + at;
+	ASSERT(copy != NULL);
+	b->image[n->entry + 60] ^= 1;
+	copy[60] ^= 1;
+	disc = udfwalk_disc(b->image, b->size);
+	ASSERT_OK(vd_fs_open(disc, NULL, &fs, NULL));
+	CHECK_ERRNO(vd_fs_lookup(fs, fs->root, "first", 5, &a), -EUCLEAN);
+	CHECK_OK(vd_fs_lookup(fs, fs->root, "many", 4, &a));
+	vd_fs_close(fs);
+	vd_disc_close(disc);
+	udfb_free(b);
+}
+
+/* Blocks behind the last VAT that give errors are run-out, and not its end; but an older VAT is no answer for a newer one. */
+static void test_vat_unreadable(void)
+{
+	static const uint32_t behind[] = { 1, 2, 7, 16, 17, 150, 320 };
+
+	for (int kind = UDFB_VIRTUAL_150; kind <= UDFB_VIRTUAL_200; kind++) {
+		struct udfb *b = udfb_new();
+		struct mem_store *store;
+		struct vd_disc *disc;
+		struct vd_fs *fs;
+		uint8_t *image;
+
+		b->kind = (enum udfb_kind)kind;
+		b->sessions = true;
+		udfb_file(b, NULL, "first", "1", 1);
+		udfb_file(b, NULL, "second", "22", 2);
+		udfb_finish(b);
+		image = check_alloc(b->size + 400 * 2048);
+		memset(image, 0, b->size + 400 * 2048);
+		memcpy(image, b->image, b->size);
+		for (size_t i = 0; i < VD_ARRAY_SIZE(behind); i++) {
+			what = check_printf("kind %d, %u unreadable blocks", kind, behind[i]);
+			store = mem_store_new(image, b->size + behind[i] * 2048);
+			store->fail_from = b->size;
+			store->fail_code = -EIO;
+			check_store(b, store, 0);
+			/* Padding before them. */
+			store = mem_store_new(image, b->size + (behind[i] + 20) * 2048);
+			store->fail_from = b->size + 20 * 2048;
+			store->fail_code = -EIO;
+			check_store(b, store, 0);
+		}
+		/* More than that is a bad disc. The search ends: a block each. */
+		store = mem_store_new(image, b->size + 400 * 2048);
+		store->fail_from = b->size;
+		store->fail_code = -EIO;
+		disc = udfwalk_disc_of(&store->store);
+		CHECK_ERRNO(vd_fs_open(disc, NULL, &fs, NULL), -EIO);
+		CHECK(store->reads < 2000);
+		vd_disc_close(disc);
+		/* The newest VAT itself: unreadable, or with a wrong bit. */
+		store = mem_store_new(image, b->size + 2 * 2048);
+		store->fail_from = b->vat;
+		store->fail_code = -EIO;
+		disc = udfwalk_disc_of(&store->store);
+		CHECK_ERRNO(vd_fs_open(disc, NULL, &fs, NULL), -EIO);
+		vd_disc_close(disc);
+		for (uint32_t at = 0; at < 184; at++) { /* its CRC ends there */
+			b->image[b->vat + at] ^= 4;
+			disc = udfwalk_disc(b->image, b->size);
+			if (!CHECK_ERRNO(vd_fs_open(disc, NULL, &fs, NULL), -EUCLEAN))
+				CHECK_FAIL("byte %u of the VAT's ICB", at);
+			vd_disc_close(disc);
+			b->image[b->vat + at] ^= 4;
+		}
+		udfb_free(b);
+	}
+}
+
+/* What is above 4096 is refused by its size. */
+static void test_large_blocks(void)
+{
+	for (uint32_t block = 8192; block <= 32768; block *= 2) {
+		struct udfb *b = udfb_new();
+		struct vd_error err = { "" };
+		struct vd_disc *disc;
+		struct vd_fs *fs;
+
+		b->block = block;
+		udfb_finish(b);
+		disc = udfwalk_disc(b->image, b->size);
+		CHECK_ERRNO(vd_fs_open(disc, NULL, &fs, &err), -EOPNOTSUPP);
+		CHECK_HAS(err.text, check_printf("blocks of %u bytes", block));
+		vd_disc_close(disc);
+		udfb_free(b);
+	}
+}
+
+#define PIECES 100000u
+
+/* Which of the 64 blocks of its contents an extent of the file in very many pieces is: never one behind that of the extent before. */
+static uint32_t piece_block(uint32_t i)
+{
+	return (i * 37 + i / 64) % 64;
+}
+
+/*
+ * Makes of @n, a file of 64 blocks, one of PIECES blocks, each in an extent of its own, by allocation descriptors in the data blocks
+ * behind its own: @each in an extent of descriptors.
+ */
+static void put_pieces(struct udfb *b, struct udfb_node *n, uint32_t each)
+{
+	const uint32_t aeds = (PIECES + each - 1) / each, first = b->next_data;
+	uint8_t *entry = b->image + n->entry;
+	uint32_t k = 0;
+
+	ASSERT(first + aeds <= 288 + b->data_blocks && each * 8 + 8 <= b->block - 24);
+	vd_put_le64(entry + 56, (uint64_t)PIECES * b->block);
+	vd_put_le32(entry + 172, 8);
+	vd_put_le16(entry + 10, 176 + 8 - 16);
+	vd_put_le32(entry + 176, b->block | 3u << 30);
+	vd_put_le32(entry + 180, first);
+	udfb_retag(entry, 0);
+	for (uint32_t i = 0; i < aeds; i++) {
+		uint8_t *p = b->image + b->partition + (size_t)(first + i) * b->block;
+		uint32_t at = 24;
+
+		for (uint32_t m = 0; m < each && k < PIECES; m++, k++, at += 8) {
+			vd_put_le32(p + at, b->block);
+			vd_put_le32(p + at + 4, n->first + piece_block(k));
+		}
+		if (k < PIECES) {
+			vd_put_le32(p + at, b->block | 3u << 30);
+			vd_put_le32(p + at + 4, first + i + 1);
+			at += 8;
+		}
+		vd_put_le16(p, 258);
+		vd_put_le16(p + 2, 3);
+		vd_put_le16(p + 10, (uint16_t)(at - 16));
+		vd_put_le32(p + 12, first + i);
+		vd_put_le32(p + 20, at - 24);
+		udfb_retag(p, 0);
+	}
+}
+
+static void check_pieces(const struct udfb *b, const struct udfb_node *n, const uint8_t *buf,
+			 uint32_t first, uint32_t blocks)
+{
+	for (uint32_t i = 0; i < blocks; i++)
+		if (memcmp(buf + (size_t)i * b->block,
+			   n->data + (size_t)piece_block(first + i) * b->block, b->block)) {
+			CHECK_FAIL("%s: block %u is not what it should be", what, first + i);
+			return;
+		}
+}
+
+/*
+ * Reads of a file in 100,000 pieces ask the store for little more than its contents: beside them for the entry, and for one or two extents of
+ * descriptors; where these are more than are remembered, for one between.
+ */
+static void test_pieces(void)
+{
+	static const struct {
+		uint32_t block, each; /* descriptors in one place */
+		unsigned int more;    /* requests of a read beside the contents */
+	} rows[] = { { 2048, 252, 3 }, { 512, 60, 4 }, { 512, 30, 6 } };
+
+	for (size_t r = 0; r < VD_ARRAY_SIZE(rows); r++) {
+		struct udfb *b = udfb_new();
+		struct mem_store *store;
+		struct udfb_node *n;
+		uint8_t *contents, *buf;
+		struct vd_fs_extent x;
+		struct vd_disc *disc;
+		struct vd_fs_attr a;
+		unsigned long before;
+		uint32_t seed = 1, most = 0;
+		struct vd_fs *fs;
+
+		what = check_printf("blocks of %u, %u in one place", rows[r].block, rows[r].each);
+		b->block = rows[r].block;
+		b->data_blocks = 4000;
+		contents = check_alloc(64 * b->block);
+		buf = check_alloc(32 * b->block);
+		for (uint32_t i = 0; i < 64 * b->block; i++)
+			contents[i] = (uint8_t)(i / b->block * 3 + i * 5);
+		n = udfb_file(b, NULL, "file", contents, 64 * b->block);
+		udfb_finish(b);
+		put_pieces(b, n, rows[r].each);
+		store = mem_store_new(b->image, b->size);
+		disc = udfwalk_disc_of(&store->store);
+		ASSERT_OK(vd_fs_open(disc, NULL, &fs, NULL));
+		ASSERT_OK(vd_fs_lookup(fs, fs->root, "file", 4, &a));
+		CHECK_UINT(a.size, (uint64_t)PIECES * b->block);
+		/* The last byte first: all descriptors are gone through, once. */
+		before = store->reads;
+		CHECK_INT(vd_fs_read(fs, a.ino, buf, 2 * b->block, a.size - b->block),
+			  (ssize_t)b->block);
+		check_pieces(b, n, buf, PIECES - 1, 1);
+		CHECK(store->reads - before <= PIECES / rows[r].each + 4);
+		for (int i = 0; i < 2000; i++) {
+			uint32_t at = (seed = seed * 1103515245 + 12345) / 7 % PIECES;
+
+			before = store->reads;
+			CHECK_INT(vd_fs_read(fs, a.ino, buf, b->block, (uint64_t)at * b->block),
+				  (ssize_t)b->block);
+			check_pieces(b, n, buf, at, 1);
+			if (store->reads - before > most)
+				most = (uint32_t)(store->reads - before);
+			if (i % 10)
+				continue;
+			before = store->reads;
+			CHECK_OK(vd_fs_map(fs, a.ino, (uint64_t)at * b->block, &x));
+			CHECK_UINT(x.offset,
+				   b->partition + (n->first + piece_block(at)) * b->block);
+			CHECK(store->reads - before <= rows[r].more);
+		}
+		CHECK(most <= 1 + rows[r].more);
+		/* From begin to end, 32 pieces at a time; of another file system, which remembers nothing yet. */
+		vd_fs_close(fs);
+		ASSERT_OK(vd_fs_open(disc, NULL, &fs, NULL));
+		before = store->reads;
+		for (uint32_t i = 0; i < PIECES; i += 32) {
+			CHECK_INT(vd_fs_read(fs, a.ino, buf, 32 * b->block, (uint64_t)i * b->block),
+				  (ssize_t)(32 * b->block));
+			check_pieces(b, n, buf, i, 32);
+		}
+		CHECK(store->reads - before <= PIECES + PIECES / 32 * (rows[r].more + 1));
+		vd_fs_close(fs);
+		vd_disc_close(disc);
+		udfb_free(b);
+	}
+}
+
+/* A chain of descriptors that leads back into itself is an error wherever a read begins, and stays one. */
+static void test_pieces_loop(void)
+{
+	struct udfb *b = udfb_new();
+	struct udfb_node *n;
+	struct vd_disc *disc;
+	struct vd_fs_attr a;
+	struct vd_fs *fs;
+	uint8_t *p, buf[10];
+
+	b->data_blocks = 4000;
+	n = udfb_file(b, NULL, "file", check_alloc(64 * 2048), 64 * 2048);
+	udfb_finish(b);
+	put_pieces(b, n, 50);
+	/* The 300th leads to the 250th: every fifth of the size that it says is there. */
+	p = b->image + b->partition + (size_t)(b->next_data + 300) * b->block;
+	vd_put_le32(p + 24 + 50 * 8 + 4, b->next_data + 250);
+	udfb_retag(p, 0);
+	disc = udfwalk_disc(b->image, b->size);
+	ASSERT_OK(vd_fs_open(disc, NULL, &fs, NULL));
+	ASSERT_OK(vd_fs_lookup(fs, fs->root, "file", 4, &a));
+	for (int i = 0; i < 3; i++) {
+		CHECK_INT(vd_fs_read(fs, a.ino, buf, sizeof(buf), a.size - 10), -ELOOP);
+		CHECK_INT(vd_fs_read(fs, a.ino, buf, sizeof(buf), 250 * 50 * 2048), 10);
+	}
+	vd_fs_close(fs);
+	vd_disc_close(disc);
+	udfb_free(b);
+}
+
 static const struct check_test tests[] = {
-	{ "forms", test_forms }, { "streams", test_streams }, { "hidden", test_hidden },
-	{ "vats", test_vats },	 { "copies", test_copies },   { "info", test_info },
+	{ "forms", test_forms },
+	{ "streams", test_streams },
+	{ "hidden", test_hidden },
+	{ "vats", test_vats },
+	{ "copies", test_copies },
+	{ "info", test_info },
+	{ "mirror", test_mirror },
+	{ "mirror_bad", test_mirror_bad },
+	{ "vat_unreadable", test_vat_unreadable },
+	{ "large_blocks", test_large_blocks },
+	{ "pieces", test_pieces },
+	{ "pieces_loop", test_pieces_loop },
 };
 
 static void setup(void)

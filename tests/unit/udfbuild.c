@@ -29,7 +29,7 @@
 #define SPARING 180u
 #define PARTITION 288u
 #define META_BLOCKS 288u
-#define DATA_BLOCKS 960u
+#define DATA_BLOCKS 960u /* as a rule */
 #define PACKET 32u
 #define SPARES 4u
 #define RUN 8u /* blocks of one extent of the metadata file */
@@ -163,6 +163,7 @@ struct udfb *udfb_new(void)
 
 	b->block = 2048;
 	b->revision = 0x0201;
+	b->data_blocks = DATA_BLOCKS;
 	b->root = new_node(NULL, 4, 0755);
 	b->root->parent = b->root;
 	return b;
@@ -273,6 +274,12 @@ static uint32_t meta_physical(const struct udfb *b, uint32_t block)
 	}
 }
 
+/* The same in the mirror's own blocks. */
+static uint32_t copy_physical(const struct udfb *b, uint32_t block)
+{
+	return b->copy + (META_BLOCKS / RUN - 1 - block / RUN) * RUN + block % RUN;
+}
+
 static uint32_t data_at(const struct udfb *b, uint32_t block)
 {
 	return (PARTITION + block) * b->block;
@@ -298,7 +305,7 @@ static uint32_t take_data(struct udfb *b, uint32_t n)
 	uint32_t block = b->next_data;
 
 	b->next_data += n;
-	if (b->next_data > META_BLOCKS + DATA_BLOCKS)
+	if (b->next_data > META_BLOCKS + b->data_blocks)
 		abort();
 	return block;
 }
@@ -428,6 +435,36 @@ static uint32_t permissions(uint32_t mode)
 	return (mode & 07) | (mode & 070) << 2 | (mode & 0700) << 4;
 }
 
+/* 4/14.10.1, and a device specification, 4/14.10.7. Returns their bytes. */
+static uint32_t put_device(uint8_t *e, uint32_t location, const struct udfb_node *n)
+{
+	vd_put_le32(e + 16, 24 + 24);
+	vd_put_le32(e + 20, 24 + 24);
+	tag(e, 262, location, 8);
+	vd_put_le32(e + 24, 12);
+	e[28] = 1;
+	vd_put_le32(e + 32, 24);
+	vd_put_le32(e + 40, n->major);
+	vd_put_le32(e + 44, n->minor);
+	return 24 + 24;
+}
+
+static void put_entry(struct udfb *b, struct udfb_node *n, uint32_t at, uint32_t block,
+		      const uint8_t *data, size_t size, uint32_t streams);
+
+/* A file of extended attributes (4/14.6.6, type 8). */
+static uint32_t put_attributes(struct udfb *b, const struct udfb_node *owner)
+{
+	struct udfb_node n = { .type = 8, .links = 1, .ad = UDFB_EMBEDDED };
+	uint32_t block = take_meta(b, 1);
+	uint8_t ea[48] = { 0 };
+	uint32_t len = put_device(ea, block, owner);
+
+	memcpy(n.time, a_time, sizeof(a_time));
+	put_entry(b, &n, meta_at(b, block), block, ea, len, 0);
+	return block;
+}
+
 /* 4/14.9 and 4/14.17 */
 static void put_entry(struct udfb *b, struct udfb_node *n, uint32_t at, uint32_t block,
 		      const uint8_t *data, size_t size, uint32_t streams)
@@ -457,20 +494,10 @@ static void put_entry(struct udfb *b, struct udfb_node *n, uint32_t at, uint32_t
 	vd_put_le64(p + (ext ? 200 : 160), b->unique++);
 	if (streams)
 		long_ad(p + 152, b->block, streams, meta_ref(b));
-	if (n->type == 6 || n->type == 7) {
-		/* 4/14.10.1, and a device specification, 4/14.10.7 */
-		uint8_t *e = p + fixed;
-
-		ea = 24 + 24;
-		vd_put_le32(e + 16, 24 + 24);
-		vd_put_le32(e + 20, 24 + 24);
-		tag(e, 262, block, 8);
-		vd_put_le32(e + 24, 12);
-		e[28] = 1;
-		vd_put_le32(e + 32, 24);
-		vd_put_le32(e + 40, n->major);
-		vd_put_le32(e + 44, n->minor);
-	}
+	if (n->ea_outside)
+		long_ad(p + (ext ? 136 : 112), b->block, put_attributes(b, n), meta_ref(b));
+	else if (n->type == 6 || n->type == 7)
+		ea = put_device(p + fixed, block, n);
 	if (n->ad == UDFB_EMBEDDED) {
 		memcpy(p + fixed + ea, data, size);
 		n->content = at + fixed + ea;
@@ -619,10 +646,10 @@ static void put_anchor(struct udfb *b, uint32_t block)
 
 	/* 3/10.2 */
 	vd_put_le32(p + 16, 16 * b->block);
-	vd_put_le32(p + 20, VDS);
+	vd_put_le32(p + 20, b->base + VDS);
 	vd_put_le32(p + 24, 16 * b->block);
-	vd_put_le32(p + 28, RESERVE);
-	tag(p, 2, block, 496);
+	vd_put_le32(p + 28, b->base + RESERVE);
+	tag(p, 2, b->base + block, 496);
 }
 
 /* 3/10.7.3; UDF 2.2.8 to 2.2.10 */
@@ -644,8 +671,8 @@ static uint32_t put_maps(const struct udfb *b, uint8_t *p)
 		vd_put_le16(m + 40, PACKET);
 		m[42] = 2;
 		vd_put_le32(m + 44, b->block);
-		vd_put_le32(m + 48, SPARING);
-		vd_put_le32(m + 52, SPARING + 4);
+		vd_put_le32(m + 48, b->base + SPARING);
+		vd_put_le32(m + 52, b->base + SPARING + 4);
 	} else if (b->kind == UDFB_METADATA) {
 		regid(m + 4, "*UDF Metadata Partition", b->revision);
 		vd_put_le32(m + 40, (b->metadata / b->block) - PARTITION);
@@ -653,6 +680,7 @@ static uint32_t put_maps(const struct udfb *b, uint8_t *p)
 		vd_put_le32(m + 48, UINT32_MAX);
 		vd_put_le32(m + 52, 32);
 		vd_put_le16(m + 56, 1);
+		m[58] = b->duplicated;
 	} else {
 		regid(m + 4, "*UDF Virtual Partition",
 		      b->kind == UDFB_VIRTUAL_150 ? 0x0150 : b->revision);
@@ -673,7 +701,7 @@ static void put_vds(struct udfb *b, uint32_t first)
 	regid(p + 344, "*an application", 0);
 	memcpy(p + 376, a_time, 12);
 	regid(p + 388, "*vdrive tests", 0);
-	tag(p, 1, first, 496);
+	tag(p, 1, b->base + first, 496);
 	/* 3/10.6 */
 	p += b->block;
 	vd_put_le32(p + 16, 1);
@@ -683,22 +711,22 @@ static void put_vds(struct udfb *b, uint32_t first)
 	long_ad(p + 248, b->block, b->fsd / b->block, meta_ref(b));
 	vd_put_le32(p + 268, b->kind == UDFB_PHYSICAL || b->kind == UDFB_SPARABLE ? 1 : 2);
 	vd_put_le32(p + 432, 2 * b->block);
-	vd_put_le32(p + 436, LVIS);
+	vd_put_le32(p + 436, b->base + LVIS);
 	maps = put_maps(b, p + 440);
 	vd_put_le32(p + 264, maps);
-	tag(p, 6, first + 1, 440 + maps - 16);
+	tag(p, 6, b->base + first + 1, 440 + maps - 16);
 	/* 3/10.5 */
 	p += b->block;
 	vd_put_le32(p + 16, 2);
 	vd_put_le16(p + 20, 1);
 	regid(p + 24, b->revision >= 0x0200 ? "+NSR03" : "+NSR02", 0);
 	vd_put_le32(p + 184, b->kind == UDFB_SPARABLE ? 3 : 4);
-	vd_put_le32(p + 188, PARTITION);
-	vd_put_le32(p + 192, META_BLOCKS + DATA_BLOCKS);
-	tag(p, 5, first + 2, 496);
+	vd_put_le32(p + 188, b->base + PARTITION);
+	vd_put_le32(p + 192, META_BLOCKS + b->data_blocks);
+	tag(p, 5, b->base + first + 2, 496);
 	/* 3/10.9 */
 	p += b->block;
-	tag(p, 8, first + 3, 496);
+	tag(p, 8, b->base + first + 3, 496);
 }
 
 /* 3/10.10 */
@@ -712,7 +740,7 @@ static void put_lvid(struct udfb *b)
 	vd_put_le32(p + 76, 46);
 	vd_put_le32(p + 88 + 32, 3);
 	vd_put_le32(p + 88 + 36, 2);
-	tag(p, 9, LVIS, 88 + 46 - 16);
+	tag(p, 9, b->base + LVIS, 88 + 46 - 16);
 }
 
 /* 4/14.1 */
@@ -750,9 +778,9 @@ static void move_packets(struct udfb *b)
 		for (uint32_t i = 0; i < SPARES; i++) {
 			/* In ascending order; two are free. */
 			vd_put_le32(p + 56 + 8 * i, i < 2 ? moved[i] : UINT32_MAX);
-			vd_put_le32(p + 60 + 8 * i, b->spare + i * PACKET);
+			vd_put_le32(p + 60 + 8 * i, b->base + b->spare + i * PACKET);
 		}
-		tag(p, 0, location, 56 + 8 * SPARES - 16);
+		tag(p, 0, b->base + location, 56 + 8 * SPARES - 16);
 		b->sparing[t] = location * b->block;
 	}
 }
@@ -811,7 +839,7 @@ static void put_older_root(struct udfb *b, uint32_t at)
 }
 
 /* UDF 2.2.13: its blocks are in extents that follow each other in another order than on the disc. */
-static void put_metadata_file(struct udfb *b, uint32_t block, uint8_t type)
+static void put_metadata_file(struct udfb *b, uint32_t block, uint8_t type, bool copy)
 {
 	uint8_t *p = b->image + data_at(b, block);
 	uint32_t ads = 0;
@@ -826,17 +854,20 @@ static void put_metadata_file(struct udfb *b, uint32_t block, uint8_t type)
 	for (int i = 0; i < 4; i++)
 		memcpy(p + 80 + 12 * i, a_time, 12);
 	for (uint32_t i = 0; i < META_BLOCKS; i += RUN)
-		ads += put_ad(p + 216 + ads, UDFB_SHORT, RUN * b->block, 0, meta_physical(b, i), 0);
+		ads += put_ad(p + 216 + ads, UDFB_SHORT, RUN * b->block, 0,
+			      copy ? copy_physical(b, i) : meta_physical(b, i), 0);
 	vd_put_le32(p + 212, ads);
 	tag(p, 266, block, 216 + ads - 16);
 }
 
 void udfb_finish(struct udfb *b)
 {
-	const uint32_t end = PARTITION + META_BLOCKS + DATA_BLOCKS;
 	const bool is_virtual = b->kind == UDFB_VIRTUAL_150 || b->kind == UDFB_VIRTUAL_200;
-	uint32_t fsd, blocks, at;
+	uint32_t fsd, blocks, at, end;
 
+	if (b->duplicated)
+		b->data_blocks += META_BLOCKS;
+	end = PARTITION + META_BLOCKS + b->data_blocks;
 	b->spare = (end + PACKET - 1) / PACKET * PACKET;
 	blocks = b->spare + SPARES * PACKET + 1;
 	b->size = (size_t)blocks * b->block;
@@ -849,13 +880,17 @@ void udfb_finish(struct udfb *b)
 	if (b->kind == UDFB_METADATA) {
 		b->metadata = data_at(b, take_data(b, 1));
 		b->mirror = data_at(b, take_data(b, 1));
-		put_metadata_file(b, b->metadata / b->block - PARTITION, 250);
-		put_metadata_file(b, b->mirror / b->block - PARTITION, 251);
+		b->copy = b->duplicated ? take_data(b, META_BLOCKS) : 0;
+		put_metadata_file(b, b->metadata / b->block - PARTITION, 250, false);
+		put_metadata_file(b, b->mirror / b->block - PARTITION, 251, b->duplicated);
 		if (b->no_main_metadata)
 			b->image[b->metadata + 300] ^= 1;
 	}
 	put_node(b, b->root);
 	put_fsd(b, fsd);
+	for (uint32_t i = 0; b->duplicated && i < META_BLOCKS; i++)
+		memcpy(b->image + data_at(b, copy_physical(b, i)), b->image + meta_at(b, i),
+		       b->block);
 	put_vrs(b);
 	put_vds(b, VDS);
 	put_vds(b, RESERVE);
@@ -863,6 +898,7 @@ void udfb_finish(struct udfb *b)
 	put_anchor(b, 256);
 	b->fsd = meta_at(b, fsd);
 	b->anchor = 256 * b->block;
+	b->partition = PARTITION * b->block;
 	b->pvd = VDS * b->block;
 	b->lvd = b->pvd + b->block;
 	b->pd = b->lvd + b->block;
@@ -951,6 +987,11 @@ void udfb_fill(struct udfb *b, enum udfb_ad ad)
 	n->type = 7;
 	n->major = 259;
 	n->minor = 70000;
+	n = udfb_file(b, d, "block", "", 0);
+	n->type = 6;
+	n->major = 8;
+	n->minor = 17;
+	n->ea_outside = true;
 	udfb_file(b, d, "fifo", "", 0)->type = 9;
 	udfb_file(b, d, "socket", "", 0)->type = 10;
 	n = udfb_file(b, d, "nobody", "", 0);

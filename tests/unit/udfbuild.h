@@ -46,6 +46,7 @@ struct udfb_node {
 		ads; /* allocation descriptors in one place, the others are in extents that continue; 0: all */
 	bool strategy4096; /* an older version, then this one */
 	uint16_t use;	   /* bytes of implementation use in its identifier */
+	bool ea_outside; /* a device's number is in extended attributes with an ICB of their own */
 
 	/* Byte offsets in the image. */
 	uint32_t entry, fid, fid_len, aed, content; /* of its first extent */
@@ -62,6 +63,9 @@ struct udfb {
 	bool extended; /* extended file entries */
 	bool sessions; /* virtual: an older VAT, in which the root has but its first entry */
 	bool no_main_metadata; /* only the mirror's entry is good */
+	bool duplicated;       /* metadata: the mirror has blocks of its own */
+	uint32_t base;	       /* LBA of its session, where the image is to lie; 0 */
+	uint32_t data_blocks;  /* of the partition, for contents: 960 */
 
 	struct udfb_node *root;
 	uint8_t *image;
@@ -69,10 +73,10 @@ struct udfb {
 
 	/* Byte offsets. */
 	uint32_t anchor, last_anchor, pvd, lvd, pd, reserve, lvid, fsd, sparing[2], vat, vat_data,
-		metadata, mirror;
+		metadata, mirror, partition;
 
 	/* Its own. */
-	uint32_t next_meta, next_data, spare;
+	uint32_t next_meta, next_data, spare, copy;
 	uint64_t unique;
 };
 

@@ -25,16 +25,20 @@ static void wrong(struct udfwalk *w, const char *fmt, ...)
 	va_end(ap);
 }
 
-struct vd_disc *udfwalk_disc(const uint8_t *image, size_t size)
+struct vd_disc *udfwalk_disc_of(struct vd_store *store)
 {
-	struct mem_store *m = mem_store_new(image, size);
-	struct vd_track t = { .number = 1, .session = 1, .length = (uint32_t)(size / 2048) };
+	struct vd_track t = { .number = 1, .session = 1, .length = (uint32_t)(store->size / 2048) };
 	struct vd_disc *d;
 
-	if (vd_disc_new(&d) || vd_disc_own_store(d, &m->store) ||
-	    vd_disc_add_stored_track(d, &t, VD_LAYOUT_2048, &m->store, 0, NULL))
+	if (vd_disc_new(&d) || vd_disc_own_store(d, store) ||
+	    vd_disc_add_stored_track(d, &t, VD_LAYOUT_2048, store, 0, NULL))
 		abort();
 	return d;
+}
+
+struct vd_disc *udfwalk_disc(const uint8_t *image, size_t size)
+{
+	return udfwalk_disc_of(&mem_store_new(image, size)->store);
 }
 
 struct entry {

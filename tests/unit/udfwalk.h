@@ -15,6 +15,8 @@ struct udfwalk {
 
 /* A disc of these bytes, which are copied. */
 struct vd_disc *udfwalk_disc(const uint8_t *image, size_t size);
+/* Of what a store has, which is the disc's from here on. */
+struct vd_disc *udfwalk_disc_of(struct vd_store *store);
 /*
  * Walks all of it, looks everything up, reads everything. Where there was no error, nothing may be missing. With @limit, only so many
  * entries of the root are there.

@@ -112,8 +112,7 @@ static int need(struct cursor *c, size_t n)
 	return 0;
 }
 
-/* 1, 0 at the end, -errno. What it gives points into the cursor. */
-static int next_fid(struct cursor *c, struct udf_fid *f)
+static int parse_fid(struct cursor *c, struct udf_fid *f)
 {
 	const uint8_t *p;
 	uint32_t len, use;
@@ -143,8 +142,27 @@ static int next_fid(struct cursor *c, struct udf_fid *f)
 			       .icb_len = vd_get_le32(p + 20) & 0x3fffffff,
 			       .name = p + FID_SIZE + use,
 			       .name_len = p[19] };
-	c->pos += len;
 	return 1;
+}
+
+/* 1, 0 at the end, -errno. What it gives points into the cursor. */
+static int next_fid(struct cursor *c, struct udf_fid *f)
+{
+	int r = parse_fid(c, f);
+
+	/* A bad copy, where there is another: once for this descriptor. */
+	if (r < 0 && r != -ENOMEM && c->node.ad != UDF_AD_EMBEDDED &&
+	    udf_has_mirror(c->u, c->node.addr)) {
+		c->buf_len = 0;
+		c->iter.mirror = true;
+		if (parse_fid(c, f) == 1)
+			r = 1;
+		c->iter.mirror = false;
+		c->buf_len = 0;
+	}
+	if (r == 1)
+		c->pos = f->next;
+	return r;
 }
 
 static bool is_shown(const struct udf_fs *u, const struct udf_fid *f)

@@ -18,11 +18,25 @@ void udf_iter_init(struct udf_iter *it, const struct udf_fs *u, const struct udf
 	it->ads = node->block;
 	it->pos = node->ad_at;
 	it->end = node->ad_at + node->ad_len;
-	it->hops = 0;
-	it->power = 1;
-	it->mark = 0;
-	it->at = it->next_at = 0;
+	it->hops = it->power = 0;
+	it->at = it->next_at = it->wanted = 0;
 	it->len = 0;
+	it->mirror = false;
+}
+
+/* Instead of to @a, to one behind it that does not end beyond what is wanted. */
+static void jump(struct udf_iter *it, struct udf_addr *a)
+{
+	struct udf_mark m;
+
+	if (!udf_marks_find(it->u->marks, udf_ino(it->node->addr), it->wanted, &m) ||
+	    m.number <= it->hops)
+		return;
+	*a = (struct udf_addr){ .block = (uint32_t)m.ino,
+				.partition = (uint16_t)((m.ino >> 32) - 1) };
+	it->hops = m.number - 1;
+	it->power = m.power == m.ino ? 0 : m.power;
+	it->at = it->next_at = m.at;
 }
 
 static int follow(struct udf_iter *it, struct udf_addr a)
@@ -30,18 +44,18 @@ static int follow(struct udf_iter *it, struct udf_addr a)
 	const struct udf_fs *u = it->u;
 	int r;
 
-	if (udf_ino(a) == it->mark)
+	if (u->marks)
+		jump(it, &a);
+	if (udf_ino(a) == it->power)
 		return -ELOOP;
-	if (++it->hops == it->power) {
-		it->mark = udf_ino(a);
-		it->power *= 2;
-		it->hops = 0;
-	}
-	r = udf_read_block(u, a, it->aed, NULL, NULL);
-	if (!r)
-		r = udf_tag_check_at(it->aed, u->block, UDF_TAG_AED, a.block);
+	it->hops++;
+	if (!(it->hops & (it->hops - 1)))
+		it->power = udf_ino(a);
+	r = udf_read_descriptor(u, a, UDF_TAG_AED, UDF_TAG_AED, it->aed, NULL, NULL);
 	if (r)
 		return r;
+	if (u->marks)
+		udf_marks_add(u->marks, udf_ino(it->node->addr), it->hops, it->at, udf_ino(a));
 	if (vd_get_le32(it->aed + 20) > u->block - AED_HEADER)
 		return -EUCLEAN;
 	it->ads = it->aed;
@@ -98,8 +112,13 @@ static int seek(struct udf_iter *it, uint64_t off)
 {
 	int r = 1;
 
-	if (off < it->at)
+	if (off < it->at) {
+		const bool mirror = it->mirror;
+
 		udf_iter_init(it, it->u, it->node);
+		it->mirror = mirror;
+	}
+	it->wanted = off;
 	while (r == 1 && off >= it->next_at)
 		r = udf_iter_next(it);
 	return r == 1 ? 0 : r ? r : -EUCLEAN;
@@ -117,23 +136,16 @@ int udf_node_pread(struct udf_iter *it, void *out, size_t len, uint64_t off)
 		return 0;
 	}
 	while (len) {
-		uint64_t disc, run;
 		size_t n;
 		int r = seek(it, off);
 
 		if (r)
 			return r;
-		run = it->next_at - off;
-		if (it->type == UDF_EXTENT_RECORDED) {
-			r = udf_locate(it->u, it->addr, off - it->at, run, &disc, &run);
-			if (r)
-				return r;
-		}
-		n = run < len ? (size_t)run : len;
+		n = it->next_at - off < len ? (size_t)(it->next_at - off) : len;
 		if (it->type != UDF_EXTENT_RECORDED)
 			memset(buf, 0, n);
 		else
-			r = udf_pread(it->u, buf, n, disc);
+			r = udf_read_extent(it->u, it->addr, off - it->at, buf, n, it->mirror);
 		if (r)
 			return r;
 		buf += n;

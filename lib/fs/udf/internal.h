@@ -9,6 +9,7 @@
  *     partition.c   block of a partition, whatever kind it is -> bytes of the disc
  *     node.c        ICB -> the (extended) file entry that counts: attributes, where allocation descriptors lie
  *     extents.c     allocation descriptors -> runs; reading through them
+ *     marks.c       where in long chains of allocation descriptors reading may begin
  *     dir.c         file identifier descriptors -> names
  *
  * There is no table of nodes. An inode number is the address of an ICB,
@@ -16,7 +17,7 @@
  *     (partition reference + 1) << 32 | logical block
  *
  * and every call parses what it needs from there. What is kept is bounded and has its own lock: the indexes of names
- * (fs/name_index.h), and tree.c, which makes a walk end: a directory is entered there when it is first met, and claims the
+ * (fs/name_index.h), the marks, and tree.c, which makes a walk end: a directory is entered there when it is first met, and claims the
  * blocks of its file entry and its contents; no block is claimed twice. So no directory stands in two places or is its own
  * ancestor, and a walk of the whole tree reads no more bytes of directories than the disc has.
  */
@@ -62,6 +63,7 @@ enum udf_file_type {
 	UDF_TYPE_REGULAR = 5,
 	UDF_TYPE_BLOCK = 6,
 	UDF_TYPE_CHAR = 7,
+	UDF_TYPE_EA = 8, /* extended attributes of another */
 	UDF_TYPE_FIFO = 9,
 	UDF_TYPE_SOCKET = 10,
 	UDF_TYPE_SYMLINK = 12,
@@ -105,6 +107,20 @@ struct udf_spare {
 	uint32_t mapped;   /* block of the disc */
 };
 
+/* What the header of a VAT says in place of the logical volume (UDF 2.2.11). */
+struct udf_vat_says {
+	bool header; /* there is one: not in UDF 1.50 */
+	char logical_id[256];
+	uint32_t files, directories;
+	time_t time; /* of its ICB: when the session was closed */
+};
+
+/* Where the sessions end in which the VAT may be, the last one first. */
+struct udf_ends {
+	uint64_t at[99]; /* bytes */
+	size_t n;
+};
+
 struct udf_map {
 	enum vd_udf_map_kind kind;
 	uint16_t number;	/* of the partition */
@@ -116,11 +132,15 @@ struct udf_map {
 	size_t nspares; /* by ascending original */
 	/* Virtual: the VAT. Metadata: the metadata file, or its mirror where that cannot be read. */
 	struct udf_runs file;
+	/* Metadata: the mirror, where it has blocks of its own; for those of `file` that are bad. */
+	struct udf_runs mirror;
 	uint64_t vat_at; /* bytes before its first entry */
 	uint32_t vat_entries;
+	struct udf_vat_says vat;
 };
 
 struct udf_tree;
+struct udf_marks;
 
 struct udf_fs {
 	struct vd_fs fs;
@@ -133,6 +153,7 @@ struct udf_fs {
 	size_t nmaps;
 	struct udf_addr root;
 	struct udf_tree *tree;
+	struct udf_marks *marks; /* NULL until the volume is open */
 	struct vd_name_indexes *indexes;
 };
 
@@ -163,8 +184,11 @@ struct udf_iter {
 	const struct udf_node *node;
 	const uint8_t *ads; /* where the next descriptors are: in the node, or `aed` */
 	uint32_t pos, end;
-	/* Continuations are followed by Brent's method: `mark` is one met before, after `power` more a newer one. */
-	uint64_t hops, power, mark;
+	/* Continuations are counted, and loops found by Brent's method: `power` is the block of the last whose number is a power of two. */
+	uint64_t hops, power;
+	uint64_t
+		wanted; /* byte of the file that is looked for: what ends before it may be left out */
+	bool mirror;	/* what is in a metadata partition is read from its mirror */
 	/* The extent at hand; next_at is where the one behind it begins in the file. */
 	uint64_t at, next_at;
 	uint32_t len;
@@ -220,13 +244,14 @@ int udf_volume_open(struct udf_fs *u, struct vd_error *err);
 
 /* partition.c */
 
-/* From the maps of a logical volume descriptor to u->maps. @vat_end: bytes, the end of the session whose VAT is looked for. */
+/* From the maps of a logical volume descriptor to u->maps. */
 struct udf_partition {
 	uint16_t number;
 	uint32_t sequence, start, blocks, access;
 };
 int udf_maps_open(struct udf_fs *u, const uint8_t *maps, size_t len, size_t n,
-		  const struct udf_partition *p, size_t np, uint64_t vat_end, struct vd_error *err);
+		  const struct udf_partition *p, size_t np, const struct udf_ends *ends,
+		  struct vd_error *err);
 void udf_maps_close(struct udf_fs *u);
 /*
  * Where byte @off of an extent that begins at block @a lies; *run: bytes from there on in one piece, at most @len. -EUCLEAN
@@ -234,9 +259,19 @@ void udf_maps_close(struct udf_fs *u);
  */
 int udf_locate(const struct udf_fs *u, struct udf_addr a, uint64_t off, uint64_t len,
 	       uint64_t *disc, uint64_t *run);
-/* One whole block. @w: NULL, or where to look first. *place: where it lies. */
+/*
+ * Bytes [off, off + len) of an extent that begins at @a. What cannot be read of a metadata partition is read from its mirror; with
+ * @mirror all of it is, -ENOENT where there is none.
+ */
+int udf_read_extent(const struct udf_fs *u, struct udf_addr a, uint64_t off, void *buf, size_t len,
+		    bool mirror);
+/* One whole block, as that does. @w: NULL, or where to look first. *place: where it lies. */
 int udf_read_block(const struct udf_fs *u, struct udf_addr a, void *buf, struct udf_window *w,
 		   uint64_t *place);
+/* The same, of a descriptor of kind @id or @other at this block; the mirror's, where that of the metadata file is bad. */
+int udf_read_descriptor(const struct udf_fs *u, struct udf_addr a, enum udf_tag id,
+			enum udf_tag other, void *buf, struct udf_window *w, uint64_t *place);
+bool udf_has_mirror(const struct udf_fs *u, struct udf_addr a);
 
 /* node.c */
 int udf_node_read(const struct udf_fs *u, struct udf_addr icb, struct udf_window *w,
@@ -266,6 +301,19 @@ int udf_node_runs(const struct udf_fs *u, const struct udf_node *node, size_t ma
 		  struct udf_runs *out);
 /* The run that holds byte @at, or NULL. */
 const struct udf_run *udf_run_at(const struct udf_runs *r, uint64_t at);
+
+/* marks.c */
+
+/* The block of the @number-th extent of allocation descriptors, and of the last one whose number is a power of two. */
+struct udf_mark {
+	uint64_t at; /* bytes of the file before it */
+	uint64_t ino, number, power;
+};
+int udf_marks_new(struct udf_marks **out);
+void udf_marks_free(struct udf_marks *m); /* NULL is fine */
+/* The last one known that begins at or before @off in the file that @key, not 0, stands for. */
+bool udf_marks_find(struct udf_marks *m, uint64_t key, uint64_t off, struct udf_mark *out);
+void udf_marks_add(struct udf_marks *m, uint64_t key, uint64_t number, uint64_t at, uint64_t ino);
 
 /* tree.c */
 int udf_tree_new(const struct udf_fs *u, struct udf_tree **out);

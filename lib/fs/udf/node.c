@@ -3,11 +3,16 @@
 #include "fs/udf/internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "util/cleanup.h"
+
 #define ICB_HOPS_MAX 256u /* versions of one file with strategy 4096 */
+
+#define EA_MAX (64u << 10) /* bytes of extended attributes in a file of their own */
 
 /* ICB flags: 4/14.6.8. */
 #define ICB_SETUID 0x40u
@@ -16,10 +21,10 @@
 
 /* Where the two kinds of entries have their fields. */
 static const struct layout {
-	uint32_t size, blocks, atime, mtime, ctime, lengths;
+	uint32_t size, blocks, atime, mtime, ctime, ea_icb, lengths;
 } layouts[] = {
-	{ 56, 64, 72, 84, 96, 168 },  /* 4/14.9 */
-	{ 56, 72, 80, 92, 116, 208 }, /* 4/14.17 */
+	{ 56, 64, 72, 84, 96, 112, 168 },  /* 4/14.9 */
+	{ 56, 72, 80, 92, 116, 136, 208 }, /* 4/14.17 */
 };
 
 struct udf_addr udf_long_ad(const uint8_t *p)
@@ -53,12 +58,8 @@ static int read_entry(const struct udf_fs *u, struct udf_addr icb, struct udf_wi
 	uint8_t *p = out->block;
 
 	for (uint32_t hops = 0; hops < ICB_HOPS_MAX; hops++) {
-		int r = udf_read_block(u, icb, p, w, &out->place);
+		int r = udf_read_descriptor(u, icb, UDF_TAG_FE, UDF_TAG_EFE, p, w, &out->place);
 
-		if (r)
-			return r;
-		r = udf_tag_check_at(p, u->block, is_extended(p) ? UDF_TAG_EFE : UDF_TAG_FE,
-				     icb.block);
 		if (r)
 			return r;
 		out->addr = icb;
@@ -67,10 +68,11 @@ static int read_entry(const struct udf_fs *u, struct udf_addr icb, struct udf_wi
 		if (vd_get_le16(p + 20) != 4096)
 			return -EOPNOTSUPP;
 		icb.block++;
-		r = udf_read_block(u, icb, next, w, NULL);
+		r = udf_read_descriptor(u, icb, UDF_TAG_IE, UDF_TAG_IE, next, w, NULL);
 		/* No indirect entry, or one that leads nowhere: not recorded yet. */
-		if (r || udf_tag_check_at(next, u->block, UDF_TAG_IE, icb.block) ||
-		    !(vd_get_le32(next + 36) & 0x3fffffff))
+		if (r == -EUCLEAN || (!r && !(vd_get_le32(next + 36) & 0x3fffffff)))
+			return 0;
+		if (r)
 			return r;
 		icb = udf_long_ad(next + 36);
 	}
@@ -88,19 +90,20 @@ static uint32_t permissions(const uint8_t *p)
 	       (flags & ICB_STICKY ? S_ISVTX : 0);
 }
 
-/* The device of a block or character special file: its device specification (4/14.10.7). */
-static int find_device(const struct udf_node *n, dev_t *out)
+/* The device specification (4/14.10.7) among extended attributes; -ENOENT when there is none. */
+static int find_device_in(const uint8_t *ea, size_t size, dev_t *out)
 {
-	const uint8_t *ea = n->block + n->ea_at;
-	uint32_t at = 24;
+	size_t at = 24;
 
-	if (n->ea_len < 24 || udf_tag_check(ea, n->ea_len, UDF_TAG_EAHD))
+	if (!size)
+		return -ENOENT;
+	if (size < 24 || udf_tag_check(ea, size, UDF_TAG_EAHD))
 		return -EUCLEAN;
-	while (n->ea_len - at >= 12) {
+	while (size - at >= 12) {
 		const uint8_t *a = ea + at;
 		uint32_t len = vd_get_le32(a + 8);
 
-		if (len < 12 || len > n->ea_len - at)
+		if (len < 12 || len > size - at)
 			return -EUCLEAN;
 		if (vd_get_le32(a) == 12 && a[4] == 1) {
 			if (len < 24)
@@ -110,7 +113,7 @@ static int find_device(const struct udf_node *n, dev_t *out)
 		}
 		at += len;
 	}
-	return -EUCLEAN;
+	return -ENOENT;
 }
 
 static int set_type(struct udf_node *n)
@@ -125,7 +128,7 @@ static int set_type(struct udf_node *n)
 		{ UDF_TYPE_SOCKET, S_IFSOCK },	   { UDF_TYPE_SYMLINK, S_IFLNK },
 		{ UDF_TYPE_STREAM_DIR, S_IFDIR },  { UDF_TYPE_VAT, S_IFREG },
 		{ UDF_TYPE_REALTIME, S_IFREG },	   { UDF_TYPE_METADATA, S_IFREG },
-		{ UDF_TYPE_MIRROR, S_IFREG },
+		{ UDF_TYPE_MIRROR, S_IFREG },	   { UDF_TYPE_EA, S_IFREG },
 	};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -192,7 +195,45 @@ static int parse(const struct udf_fs *u, struct udf_node *n)
 	if (S_ISLNK(a->mode))
 		a->mode = S_IFLNK | 0777;
 	override(u, a);
-	return S_ISBLK(a->mode) || S_ISCHR(a->mode) ? find_device(n, &a->rdev) : 0;
+	return 0;
+}
+
+/* Extended attributes that do not fit into the entry are the contents of a file, which has an ICB of its own (4/14.9.15). */
+static int find_device_outside(const struct udf_fs *u, const struct udf_node *n, dev_t *out)
+{
+	const uint8_t *icb = n->block + layouts[is_extended(n->block)].ea_icb;
+	_cleanup_free_ struct udf_node *node = NULL;
+	_cleanup_free_ struct udf_iter *it = NULL;
+	_cleanup_free_ uint8_t *ea = NULL;
+	int r;
+
+	if (!(vd_get_le32(icb) & 0x3fffffff))
+		return -ENOENT;
+	node = malloc(sizeof(*node));
+	it = malloc(sizeof(*it));
+	ea = malloc(EA_MAX);
+	if (!node || !it || !ea)
+		return -ENOMEM;
+	r = read_entry(u, udf_long_ad(icb), NULL, node);
+	if (!r)
+		r = parse(u, node);
+	if (!r && (node->type != UDF_TYPE_EA || node->size > EA_MAX))
+		r = -EUCLEAN;
+	if (r)
+		return r;
+	udf_iter_init(it, u, node);
+	r = udf_node_pread(it, ea, (size_t)node->size, 0);
+	return r ? r : find_device_in(ea, (size_t)node->size, out);
+}
+
+static int find_device(const struct udf_fs *u, struct udf_node *n)
+{
+	int r = find_device_in(n->block + n->ea_at, n->ea_len, &n->attr.rdev);
+
+	if (r == -ENOENT)
+		r = find_device_outside(u, n, &n->attr.rdev);
+	/* A device that says not which is damaged. */
+	return r == -ENOENT ? -EUCLEAN : r;
 }
 
 int udf_node_read(const struct udf_fs *u, struct udf_addr icb, struct udf_window *w,
@@ -207,6 +248,11 @@ int udf_node_read(const struct udf_fs *u, struct udf_addr icb, struct udf_window
 	memset(&out->attr, 0, sizeof(out->attr));
 	out->attr.ino = udf_ino(icb);
 	r = parse(u, out);
+	/* Nothing that has a name or a stream. */
+	if (!r && out->type == UDF_TYPE_EA)
+		r = -EUCLEAN;
+	if (!r && (S_ISBLK(out->attr.mode) || S_ISCHR(out->attr.mode)))
+		r = find_device(u, out);
 	if (r || !S_ISLNK(out->attr.mode))
 		return r;
 	/* What readlink() gives, not what it takes on the disc. */

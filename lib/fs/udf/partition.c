@@ -6,6 +6,9 @@
  *     sparable    the same, but for packets that a table says were moved      UDF 2.2.9, 2.2.12
  *     virtual     the VAT, a file, says which block of the physical one       UDF 2.2.8, 2.2.11
  *     metadata    a file holds all of its blocks                              UDF 2.2.10, 2.2.13
+ *
+ * Of a metadata partition there may be a second copy, the mirror (UDF 2.2.13.1): where a block of the first cannot be read, or
+ * is not what it should be, that of the second counts if it is.
  */
 #include "fs/udf/internal.h"
 
@@ -13,18 +16,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disc/subchannel.h"
 #include "util/cleanup.h"
 
 #define RUNS_MAX 65536u /* of the VAT or the metadata file */
 #define SPARES_MAX 65536u
 #define SESSIONS_MAX 99u
-/* How far before the end of a session its VAT is looked for: beyond blocks of zeros, and blocks of anything. */
+#define METADATA_DUPLICATED 0x01u /* flag of a metadata partition map */
+/* How far before the end of a session its VAT is looked for: beyond blocks that cannot be read, of zeros, and of anything. */
+#define VAT_UNREADABLE_MAX 320u
 #define VAT_PADDING_MAX (64u << 20) /* bytes */
 #define VAT_BLOCKS_MAX 1024u
-#define VAT_READ_COST 32u /* of these, for one that looked like a VAT */
+#define ENTRY_CRC_MIN 160u /* bytes: a file entry's without what is variable */
+#define VAT_READ_COST 32u  /* of these, for one that looked like a VAT */
 
-int udf_read_block(const struct udf_fs *u, struct udf_addr a, void *buf, struct udf_window *w,
-		   uint64_t *place)
+static int read_runs(const struct udf_fs *u, const struct udf_runs *runs, void *buf, size_t len,
+		     uint64_t at)
+{
+	while (len) {
+		const struct udf_run *run = udf_run_at(runs, at);
+		size_t n;
+		int r;
+
+		if (!run)
+			return -EUCLEAN;
+		n = run->at + run->len - at < len ? (size_t)(run->at + run->len - at) : len;
+		r = udf_pread(u, buf, n, run->disc + (at - run->at));
+		if (r)
+			return r;
+		buf = (uint8_t *)buf + n;
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int read_main_block(const struct udf_fs *u, struct udf_addr a, void *buf,
+			   struct udf_window *w, uint64_t *place)
 {
 	uint64_t disc, run;
 	int r = udf_locate(u, a, 0, u->block, &disc, &run);
@@ -47,6 +75,79 @@ int udf_read_block(const struct udf_fs *u, struct udf_addr a, void *buf, struct 
 		}
 	}
 	memcpy(buf, w->buf + (disc - w->at), u->block);
+	return 0;
+}
+
+bool udf_has_mirror(const struct udf_fs *u, struct udf_addr a)
+{
+	return a.partition < u->nmaps && u->maps[a.partition].mirror.n;
+}
+
+static int read_mirror_block(const struct udf_fs *u, struct udf_addr a, void *buf, uint64_t *place)
+{
+	const struct udf_runs *runs = &u->maps[a.partition].mirror;
+	const uint64_t at = (uint64_t)a.block << u->shift;
+	const struct udf_run *run = udf_run_at(runs, at);
+
+	if (!run)
+		return -EUCLEAN;
+	if (place)
+		*place = run->disc + (at - run->at);
+	return read_runs(u, runs, buf, u->block, at);
+}
+
+int udf_read_block(const struct udf_fs *u, struct udf_addr a, void *buf, struct udf_window *w,
+		   uint64_t *place)
+{
+	int r = read_main_block(u, a, buf, w, place);
+
+	if (!r || r == -ENOMEM || !udf_has_mirror(u, a))
+		return r;
+	return read_mirror_block(u, a, buf, place) ? r : 0;
+}
+
+static int check_descriptor(const struct udf_fs *u, struct udf_addr a, enum udf_tag id,
+			    enum udf_tag other, const uint8_t *p)
+{
+	return udf_tag_check_at(p, u->block, vd_get_le16(p) == other ? other : id, a.block);
+}
+
+int udf_read_descriptor(const struct udf_fs *u, struct udf_addr a, enum udf_tag id,
+			enum udf_tag other, void *buf, struct udf_window *w, uint64_t *place)
+{
+	int r = read_main_block(u, a, buf, w, place);
+
+	if (!r)
+		r = check_descriptor(u, a, id, other, buf);
+	if (!r || r == -ENOMEM || !udf_has_mirror(u, a))
+		return r;
+	if (read_mirror_block(u, a, buf, place) || check_descriptor(u, a, id, other, buf))
+		return r;
+	return 0;
+}
+
+int udf_read_extent(const struct udf_fs *u, struct udf_addr a, uint64_t off, void *buf, size_t len,
+		    bool mirror)
+{
+	if (mirror && !udf_has_mirror(u, a))
+		return -ENOENT;
+	while (len) {
+		const uint64_t at = ((uint64_t)a.block << u->shift) + off;
+		uint64_t disc, run;
+		int r = udf_locate(u, a, off, len, &disc, &run);
+
+		if (r)
+			return r;
+		r = mirror ? -EIO : udf_pread(u, buf, (size_t)run, disc);
+		if (r && r != -ENOMEM && udf_has_mirror(u, a) &&
+		    !read_runs(u, &u->maps[a.partition].mirror, buf, (size_t)run, at))
+			r = 0;
+		if (r)
+			return r;
+		buf = (uint8_t *)buf + run;
+		off += run;
+		len -= (size_t)run;
+	}
 	return 0;
 }
 
@@ -97,27 +198,6 @@ static int locate_base(const struct udf_fs *u, const struct udf_map *m, uint64_t
 {
 	return m->kind == VD_UDF_SPARABLE ? locate_sparable(u, m, at, len, disc, run)
 					  : locate_physical(u, m, at, len, disc, run);
-}
-
-static int read_runs(const struct udf_fs *u, const struct udf_runs *runs, void *buf, size_t len,
-		     uint64_t at)
-{
-	while (len) {
-		const struct udf_run *run = udf_run_at(runs, at);
-		size_t n;
-		int r;
-
-		if (!run)
-			return -EUCLEAN;
-		n = run->at + run->len - at < len ? (size_t)(run->at + run->len - at) : len;
-		r = udf_pread(u, buf, n, run->disc + (at - run->at));
-		if (r)
-			return r;
-		buf = (uint8_t *)buf + n;
-		at += n;
-		len -= n;
-	}
-	return 0;
 }
 
 /* A block at a time: neighbours in the virtual partition need not be any on the disc. */
@@ -254,6 +334,7 @@ struct vat {
 	struct udf_runs file;
 	uint64_t at;
 	uint32_t entries, previous;
+	struct udf_vat_says says;
 };
 
 static bool looks_like_vat(const uint8_t *p)
@@ -283,6 +364,7 @@ static int read_vat(const struct udf_fs *u, struct udf_addr icb, struct vat *out
 	if (r)
 		return r;
 	out->icb = icb;
+	out->says = (struct udf_vat_says){ .time = node->attr.mtime.tv_sec };
 	r = -EUCLEAN;
 	if (node->type == UDF_TYPE_VAT) {
 		if (node->size < sizeof(p))
@@ -295,6 +377,10 @@ static int read_vat(const struct udf_fs *u, struct udf_addr icb, struct vat *out
 		if (out->at < sizeof(p) || out->at > node->size)
 			goto damaged;
 		out->previous = vd_get_le32(p + 132);
+		out->says.header = true;
+		udf_dstring(p + 4, 128, out->says.logical_id, sizeof(out->says.logical_id));
+		out->says.files = vd_get_le32(p + 136);
+		out->says.directories = vd_get_le32(p + 140);
 		bytes = node->size - out->at;
 	} else {
 		if (node->size < 36)
@@ -324,51 +410,111 @@ static bool is_zero(const uint8_t *p, size_t len)
 	return !*p && !memcmp(p, p + 1, len - 1);
 }
 
-/* The VAT's ICB is the last block that was written (UDF 2.2.11); what follows it is run-out and padding. */
+/*
+ * Is it a file entry, or what is left of one: its tag is good, or else its CRC? Behind a VAT it says that there was a newer one. @block:
+ * of the partition.
+ */
+static bool was_entry(const struct udf_fs *u, const uint8_t *p, uint64_t block)
+{
+	const size_t len = vd_get_le16(p + 10);
+	uint8_t sum = 0;
+
+	for (size_t i = 0; i < 16; i++)
+		sum = (uint8_t)(sum + (i == 4 ? 0 : p[i]));
+	if (sum == p[4] && vd_get_le32(p + 12) == block &&
+	    (vd_get_le16(p) == UDF_TAG_FE || vd_get_le16(p) == UDF_TAG_EFE))
+		return true;
+	return len >= ENTRY_CRC_MIN && len <= u->block - 16 &&
+	       vd_crc16(p + 16, len) == vd_get_le16(p + 8);
+}
+
+/* A search for the last VAT: how much more there may be behind it. */
+struct vat_search {
+	const struct udf_fs *u;
+	uint16_t below;
+	uint64_t padding;	     /* bytes */
+	uint32_t others, unreadable; /* blocks */
+	bool seen;		     /* something that is not zeros */
+};
+
+/* Is it in this block @lba of the disc? 0; -ENOENT: no, go on; other errors are the end. */
+static int look_for_vat(struct vat_search *s, const uint8_t *p, uint64_t lba, struct vat *out)
+{
+	const struct udf_fs *u = s->u;
+	const uint64_t block = lba - u->maps[s->below].start;
+	uint32_t cost = 1;
+
+	if (is_zero(p, u->block)) {
+		if (s->padding < u->block)
+			return -ERANGE;
+		s->padding -= u->block;
+		return -ENOENT;
+	}
+	if (looks_like_vat(p) && block <= UINT32_MAX) {
+		int r = read_vat(u, (struct udf_addr){ (uint32_t)block, s->below }, out);
+
+		/* One that says to be here is the last one, whatever is wrong with it: an older one has an older tree. */
+		if (r != -EUCLEAN || vd_get_le32(p + 12) == block)
+			return r;
+		cost = VAT_READ_COST;
+	}
+	if (was_entry(u, p, block))
+		return -EUCLEAN;
+	/* Something was written behind the last VAT, and what could not be read may have been a newer one. */
+	if (s->unreadable < VAT_UNREADABLE_MAX && !s->seen)
+		return -EIO;
+	s->seen = true;
+	if (s->others < cost)
+		return -ERANGE;
+	s->others -= cost;
+	return -ENOENT;
+}
+
+/*
+ * The VAT's ICB is the last block that was written (UDF 2.2.11); what follows it is run-out, which drives give errors for, and
+ * padding. -ENOENT: there is none before @end.
+ */
 static int find_vat(const struct udf_fs *u, uint16_t below, uint64_t end, struct vat *out)
 {
-	const struct udf_map *m = &u->maps[below];
+	const uint64_t start = u->maps[below].start << u->shift;
 	_cleanup_free_ uint8_t *chunk = malloc(UDF_WINDOW);
+	struct vat_search s = { .u = u,
+				.below = below,
+				.padding = VAT_PADDING_MAX,
+				.others = VAT_BLOCKS_MAX,
+				.unreadable = VAT_UNREADABLE_MAX };
 	uint64_t at = end & ~(uint64_t)(u->block - 1);
-	uint64_t padding = VAT_PADDING_MAX;
-	uint32_t others = VAT_BLOCKS_MAX;
+	size_t step = UDF_WINDOW;
 
 	if (!chunk)
 		return -ENOMEM;
-	while (at > m->start << u->shift) {
-		size_t len = at - (m->start << u->shift) < UDF_WINDOW
-				     ? (size_t)(at - (m->start << u->shift))
-				     : UDF_WINDOW;
+	while (at > start) {
+		size_t len = at - start < step ? (size_t)(at - start) : step;
 		int r = udf_pread(u, chunk, len, at - len);
 
-		if (r)
+		if (r == -ENOMEM)
 			return r;
+		if (r && len > u->block) {
+			step = u->block;
+			continue;
+		}
+		if (r) {
+			if (s.seen || !s.unreadable)
+				return r;
+			s.unreadable--;
+			at -= len;
+			continue;
+		}
 		for (size_t i = len; i; i -= u->block) {
-			const uint8_t *p = chunk + i - u->block;
-			uint64_t lba = (at - len + i) / u->block - 1;
-			uint32_t cost = 1;
-
-			if (is_zero(p, u->block)) {
-				if (padding < u->block)
-					return -EUCLEAN;
-				padding -= u->block;
-				continue;
-			}
-			if (looks_like_vat(p) && lba - m->start <= UINT32_MAX) {
-				struct udf_addr icb = { (uint32_t)(lba - m->start), below };
-
-				r = read_vat(u, icb, out);
-				if (r != -EUCLEAN)
-					return r;
-				cost = VAT_READ_COST;
-			}
-			if (others < cost)
-				return -EUCLEAN;
-			others -= cost;
+			r = look_for_vat(&s, chunk + i - u->block, (at - len + i) / u->block - 1,
+					 out);
+			if (r != -ENOENT)
+				return r == -ERANGE ? -ENOENT : r;
 		}
 		at -= len;
+		step = UDF_WINDOW;
 	}
-	return -EUCLEAN;
+	return -ENOENT;
 }
 
 /*
@@ -395,8 +541,8 @@ static int choose_vat(struct udf_fs *u, struct vat *v, struct vd_error *err)
 		below = previous;
 		previous = one.previous;
 	}
-	if (u->fs.nsessions > 1)
-		return 0;
+	if (u->fs.disc->nsessions > 1)
+		return 0; /* which session is meant is the disc's to say */
 	u->fs.nsessions = u->fs.session = (int)n + 1;
 	if (!u->o.session || u->o.session >= u->fs.nsessions)
 		return 0; /* who asks for one too many is told by udf_volume_open() */
@@ -407,18 +553,22 @@ static int choose_vat(struct udf_fs *u, struct vat *v, struct vd_error *err)
 	return read_vat(u, (struct udf_addr){ older[back], below_map }, v);
 }
 
-static int open_virtual(struct udf_fs *u, struct udf_map *m, uint64_t end, struct vd_error *err)
+static int open_virtual(struct udf_fs *u, struct udf_map *m, const struct udf_ends *ends,
+			struct vd_error *err)
 {
 	struct vat v = { .file = { NULL, 0, 0 } };
-	int r = find_vat(u, m->below, end, &v);
+	int r = -ENOENT;
 
+	for (size_t i = 0; r == -ENOENT && i < ends->n; i++)
+		r = find_vat(u, m->below, ends->at[i], &v);
 	if (r)
-		return vd_error_errno(err, r,
+		return vd_error_errno(err, r == -ENOENT ? -EUCLEAN : r,
 				      "the UDF virtual allocation table is not to be found");
 	r = choose_vat(u, &v, err);
 	m->file = v.file;
 	m->vat_at = v.at;
 	m->vat_entries = v.entries;
+	m->vat = v.says;
 	return r;
 }
 
@@ -441,13 +591,16 @@ static int open_metadata_file(const struct udf_fs *u, const struct udf_map *m, u
 static int open_metadata(struct udf_fs *u, struct udf_map *m, const uint8_t *p,
 			 struct vd_error *err)
 {
-	int r = open_metadata_file(u, m, vd_get_le32(p + 40), &m->file);
+	int r = open_metadata_file(u, m, vd_get_le32(p + 40), &m->file), again = 0;
 
-	if (r && r != -ENOMEM)
+	/* Without the flag the mirror names the same blocks. */
+	if (!r && p[58] & METADATA_DUPLICATED)
+		again = open_metadata_file(u, m, vd_get_le32(p + 44), &m->mirror);
+	else if (r && r != -ENOMEM)
 		r = open_metadata_file(u, m, vd_get_le32(p + 44), &m->file);
-	if (r)
-		return vd_error_errno(err, r, "neither UDF metadata file can be read");
-	return 0;
+	if (again == -ENOMEM)
+		r = again;
+	return r ? vd_error_errno(err, r, "neither UDF metadata file can be read") : 0;
 }
 
 /* All maps. */
@@ -504,7 +657,7 @@ static int find_below(struct udf_fs *u, struct udf_map *m)
 }
 
 int udf_maps_open(struct udf_fs *u, const uint8_t *maps, size_t len, size_t n,
-		  const struct udf_partition *parts, size_t nparts, uint64_t vat_end,
+		  const struct udf_partition *parts, size_t nparts, const struct udf_ends *ends,
 		  struct vd_error *err)
 {
 	const uint8_t *map[VD_UDF_MAPS_MAX];
@@ -533,7 +686,7 @@ int udf_maps_open(struct udf_fs *u, const uint8_t *maps, size_t len, size_t n,
 			if (m->kind == VD_UDF_SPARABLE)
 				r = open_sparable(u, m, map[i], err);
 			else if (m->kind == VD_UDF_VIRTUAL)
-				r = open_virtual(u, m, vat_end, err);
+				r = open_virtual(u, m, ends, err);
 			else if (m->kind == VD_UDF_METADATA)
 				r = open_metadata(u, m, map[i], err);
 		}
@@ -546,6 +699,7 @@ void udf_maps_close(struct udf_fs *u)
 	for (size_t i = 0; i < u->nmaps; i++) {
 		free(u->maps[i].spares);
 		free(u->maps[i].file.runs);
+		free(u->maps[i].mirror.runs);
 	}
 	u->nmaps = 0;
 }

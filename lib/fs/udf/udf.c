@@ -13,6 +13,7 @@ static void udf_close(struct vd_fs *fs)
 
 	udf_maps_close(u);
 	udf_tree_free(u->tree);
+	udf_marks_free(u->marks);
 	vd_name_indexes_free(u->indexes);
 	free(u);
 }
@@ -130,6 +131,8 @@ static int open_root(struct udf_fs *u, struct vd_error *err)
 	struct udf_node node = { .size = 0 };
 	int r = udf_tree_new(u, &u->tree);
 
+	if (!r)
+		r = udf_marks_new(&u->marks);
 	if (!r)
 		r = vd_name_indexes_new(&u->indexes);
 	if (r)

@@ -22,9 +22,10 @@ struct vd_udf_info {
 	char logical_id[256]; /* logical volume descriptor */
 	char file_set_id[64];
 	char application_id[32], implementation_id[32];
-	time_t recorded;	     /* primary volume descriptor */
-	time_t integrity_time;	     /* the logical volume integrity descriptor that prevails */
-	bool has_integrity, open;    /* it is there; it says that the volume was not closed */
+	time_t recorded;	  /* primary volume descriptor */
+	time_t session_time;	  /* virtual partition: of the VAT, when the session was closed */
+	time_t integrity_time;	  /* the logical volume integrity descriptor that prevails */
+	bool has_integrity, open; /* it is there; it says that the volume was not closed */
 	uint32_t files, directories; /* as it says */
 	size_t nmaps;
 	struct {

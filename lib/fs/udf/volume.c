@@ -10,7 +10,8 @@
  * cannot be read. Of descriptors of one kind the one with the highest sequence number prevails.
  *
  * Sessions: each session of the disc with an anchor of its own is one. Where there is but one of these and it has a
- * virtual partition, each VAT, which names the one before, is one.
+ * virtual partition, each VAT, which names the one before, is one. On a disc of several sessions the VAT may be at the end of a later
+ * one, which has nothing but what was added.
  */
 #include "fs/udf/internal.h"
 
@@ -22,6 +23,7 @@
 #include "util/cleanup.h"
 
 #define TAG_SIZE 16u
+#define LARGE_BLOCK_MAX 32768u /* more than anybody writes */
 #define VRS_AT 32768u
 #define VSD_SIZE 2048u
 #define VSDS_MAX 64u
@@ -81,53 +83,81 @@ static bool anchor_at(struct vd_disc *disc, uint32_t block, uint64_t lba, struct
 	return true;
 }
 
+/* The first one in blocks of @size after the *skip ones before it, of which those that are there are taken off. */
+static bool find_anchor_of(struct vd_disc *disc, const struct place *at, uint32_t size,
+			   size_t *skip, struct anchor *out)
+{
+	/* Blocks behind N: none; those that end a track of a CD-R written in packets; padding. */
+	static const uint32_t behind[] = { 0, 1, 2, 7, 150, 152, 300 };
+	const uint64_t first = (at->start + size - 1) / size, blocks = at->end / size;
+
+	if ((anchor_at(disc, size, first + 256, out) || anchor_at(disc, size, first + 512, out)) &&
+	    !(*skip)--)
+		return true;
+	for (size_t i = 0; i < VD_ARRAY_SIZE(behind); i++) {
+		if (blocks <= first + behind[i])
+			break;
+		if (anchor_at(disc, size, blocks - 1 - behind[i], out) && !(*skip)--)
+			return true;
+		if (blocks > first + behind[i] + 256 &&
+		    anchor_at(disc, size, blocks - 1 - behind[i] - 256, out) && !(*skip)--)
+			return true;
+	}
+	return false;
+}
+
 /* The first one after the @skip ones before it. */
 static bool find_anchor(struct vd_disc *disc, const struct place *at, size_t skip,
 			struct anchor *out)
 {
-	/* Blocks behind N: none; those that end a track of a CD-R written in packets; padding. */
-	static const uint32_t behind[] = { 0, 1, 2, 7, 150, 152, 300 };
 	static const uint32_t sizes[] = { 2048, 512, 1024, 4096 };
 
-	for (size_t s = 0; s < VD_ARRAY_SIZE(sizes); s++) {
-		const uint64_t first = (at->start + sizes[s] - 1) / sizes[s];
-		const uint64_t blocks = at->end / sizes[s];
-
-		if ((anchor_at(disc, sizes[s], first + 256, out) ||
-		     anchor_at(disc, sizes[s], first + 512, out)) &&
-		    !skip--)
+	for (size_t i = 0; i < VD_ARRAY_SIZE(sizes); i++)
+		if (find_anchor_of(disc, at, sizes[i], &skip, out))
 			return true;
-		for (size_t i = 0; i < VD_ARRAY_SIZE(behind); i++) {
-			if (blocks <= first + behind[i])
-				break;
-			if (anchor_at(disc, sizes[s], blocks - 1 - behind[i], out) && !skip--)
-				return true;
-			if (blocks > first + behind[i] + 256 &&
-			    anchor_at(disc, sizes[s], blocks - 1 - behind[i] - 256, out) && !skip--)
-				return true;
-		}
-	}
+	return false;
+}
+
+/* The block size of a volume whose blocks are too large to be read; 0 when there is none. */
+static uint32_t find_large_blocks(struct vd_disc *disc)
+{
+	const struct place at = { .end = vd_disc_size(disc) };
+	struct anchor a;
+	size_t skip = 0;
+
+	for (uint32_t size = 2 * UDF_BLOCK_MAX; size <= LARGE_BLOCK_MAX; size *= 2)
+		if (find_anchor_of(disc, &at, size, &skip, &a))
+			return size;
+	return 0;
+}
+
+/* Is there a volume structure descriptor of any kind at @off (2/9.1)? */
+static bool has_vsd(struct vd_disc *disc, uint64_t off)
+{
+	static const char *const ids[] = { "NSR02", "NSR03", "CD001", "BEA01", "BOOT2", "CDW02" };
+	uint8_t p[7];
+
+	if (vd_disc_pread(disc, p, sizeof(p), off))
+		return false;
+	for (size_t i = 0; i < VD_ARRAY_SIZE(ids); i++)
+		if (!memcmp(p + 1, ids[i], 5))
+			return true;
 	return false;
 }
 
 /* The volume recognition sequence of a session (2/8.3.1, 3/9.1): is there a volume as ECMA-167 has it? */
 static bool is_promised(struct vd_disc *disc, uint64_t start)
 {
-	static const uint32_t steps[] = { VSD_SIZE, UDF_BLOCK_MAX };
-
-	/* A descriptor takes a sector, 2048 bytes at least. */
-	for (size_t s = 0; s < VD_ARRAY_SIZE(steps); s++) {
+	/* A descriptor takes a block, 2048 bytes at least. */
+	for (uint32_t step = VSD_SIZE; step <= LARGE_BLOCK_MAX; step *= 2) {
 		for (uint32_t i = 0; i < VSDS_MAX; i++) {
-			uint8_t p[7];
+			const uint64_t off = start + VRS_AT + (uint64_t)i * step;
+			uint8_t p[6];
 
-			if (vd_disc_pread(disc, p, sizeof(p),
-					  start + VRS_AT + (uint64_t)i * steps[s]))
+			if (!has_vsd(disc, off) || vd_disc_pread(disc, p, sizeof(p), off))
 				break;
-			if (!memcmp(p + 1, "NSR02", 5) || !memcmp(p + 1, "NSR03", 5))
+			if (!memcmp(p + 1, "NSR", 3))
 				return true;
-			if (memcmp(p + 1, "CD001", 5) && memcmp(p + 1, "BEA01", 5) &&
-			    memcmp(p + 1, "BOOT2", 5) && memcmp(p + 1, "CDW02", 5))
-				break;
 		}
 	}
 	return false;
@@ -343,14 +373,26 @@ static void describe(struct udf_fs *u, const struct sequence *s)
 		i->maps[k].number = m->number;
 		i->maps[k].bytes =
 			m->kind == VD_UDF_METADATA ? m->file.size : m->blocks << u->shift;
-		if (m->kind == VD_UDF_VIRTUAL)
+		if (m->kind == VD_UDF_VIRTUAL) {
 			i->vat_entries = m->vat_entries;
+			i->session_time = m->vat.time;
+		}
 	}
 	/* Access type 1: read only; 2: write once; 3: rewritable; 4: overwritable (3/10.5.7). */
 	for (size_t k = 0; k < s->np; k++)
 		i->read_only |= s->p[k].access == 1;
-	memcpy(u->fs.volume, i->logical_id, sizeof(u->fs.volume));
 	read_integrity(u, s->lvd);
+	for (size_t k = 0; k < u->nmaps; k++) {
+		const struct udf_vat_says *v = &u->maps[k].vat;
+
+		if (!v->header)
+			continue;
+		if (v->logical_id[0])
+			memcpy(i->logical_id, v->logical_id, sizeof(i->logical_id));
+		i->files = v->files;
+		i->directories = v->directories;
+	}
+	memcpy(u->fs.volume, i->logical_id, sizeof(u->fs.volume));
 }
 
 /*
@@ -371,11 +413,11 @@ static int find_root(struct udf_fs *u, const uint8_t *lvd)
 		len = 0;
 		for (uint32_t i = 0; i < blocks && i < SEQUENCE_BLOCKS_MAX; i++) {
 			struct udf_addr a = { .block = at.block + i, .partition = at.partition };
-			int r = udf_read_block(u, a, d, NULL, NULL);
+			int r = udf_read_descriptor(u, a, UDF_TAG_FSD, UDF_TAG_FSD, d, NULL, NULL);
 
-			if (r || udf_tag_check_at(d, u->block, UDF_TAG_FSD, a.block)) {
+			if (r) {
 				if (!found)
-					return r ? r : -EUCLEAN;
+					return r;
 				break;
 			}
 			if (!found || vd_get_le32(d + 44) >= number) {
@@ -398,7 +440,7 @@ static int find_root(struct udf_fs *u, const uint8_t *lvd)
 }
 
 /* Opens what one of the anchor's sequences says. */
-static int open_sequence(struct udf_fs *u, const uint32_t extent[2], const struct place *at,
+static int open_sequence(struct udf_fs *u, const uint32_t extent[2], const struct udf_ends *ends,
 			 struct vd_error *err)
 {
 	_cleanup_free_ struct sequence *s = malloc(sizeof(*s));
@@ -419,7 +461,7 @@ static int open_sequence(struct udf_fs *u, const uint32_t extent[2], const struc
 	table = vd_get_le32(s->lvd + 264);
 	if (table > u->block - 440)
 		return vd_error_set(err, -EUCLEAN, "the UDF partition maps do not fit");
-	r = udf_maps_open(u, s->lvd + 440, table, vd_get_le32(s->lvd + 268), s->p, s->np, at->end,
+	r = udf_maps_open(u, s->lvd + 440, table, vd_get_le32(s->lvd + 268), s->p, s->np, ends,
 			  err);
 	if (r)
 		return r;
@@ -431,7 +473,7 @@ static int open_sequence(struct udf_fs *u, const uint32_t extent[2], const struc
 }
 
 /* Opens what an anchor leads to: the main sequence or, where that is damaged, its copy. */
-static int open_anchor(struct udf_fs *u, const struct anchor *a, const struct place *at,
+static int open_anchor(struct udf_fs *u, const struct anchor *a, const struct udf_ends *ends,
 		       struct vd_error *err)
 {
 	int r = -EUCLEAN;
@@ -439,7 +481,7 @@ static int open_anchor(struct udf_fs *u, const struct anchor *a, const struct pl
 	u->block = a->block;
 	u->shift = (unsigned int)__builtin_ctz(a->block);
 	for (size_t i = 0; i < 2; i++) {
-		int again = open_sequence(u, a->extent[i], at, i ? NULL : err);
+		int again = open_sequence(u, a->extent[i], ends, i ? NULL : err);
 
 		/* What is said is what is wrong with the first. */
 		if (!i || !again)
@@ -451,41 +493,79 @@ static int open_anchor(struct udf_fs *u, const struct anchor *a, const struct pl
 	return r;
 }
 
+/* Ends of the sessions that belong to the volume at @at: its own, and of later ones before @next those that have no volume. */
+static void find_ends(struct vd_disc *disc, const struct place *at, const struct place *next,
+		      struct udf_ends *out)
+{
+	const int last = next ? next->session - 1 : disc->nsessions;
+
+	for (int i = last; i > at->session && out->n + 1 < VD_ARRAY_SIZE(out->at); i--) {
+		const struct vd_session *s = &disc->sessions[i - 1];
+		const struct vd_track *t = &disc->tracks[s->first_track];
+
+		if (t->mode != VD_TRACK_AUDIO && t->start >= 0 &&
+		    !has_vsd(disc, (uint64_t)t->start * VD_SECTOR_USER + VRS_AT))
+			out->at[out->n++] = (uint64_t)s->leadout * VD_SECTOR_USER;
+	}
+	out->at[out->n++] = at->end;
+}
+
+/* Says what is wrong where there is no anchor that is of use. */
+static int no_volume(struct vd_disc *disc, struct vd_error *err)
+{
+	uint32_t size;
+
+	if (!vd_udf_promised(disc))
+		return vd_error_set(err, -EMEDIUMTYPE, "it has no UDF anchor");
+	size = find_large_blocks(disc);
+	if (size)
+		return vd_error_set(err, -EOPNOTSUPP,
+				    "its UDF has blocks of %u bytes: up to %u are supported", size,
+				    UDF_BLOCK_MAX);
+	return vd_error_set(err, -EUCLEAN,
+			    "it says that it has UDF, but no UDF anchor is to be found");
+}
+
 int udf_volume_open(struct udf_fs *u, struct vd_error *err)
 {
 	_cleanup_free_ struct place *places = calloc(SESSIONS_MAX, sizeof(*places));
+	_cleanup_free_ struct udf_ends *ends = calloc(1, sizeof(*ends));
+	const bool several = u->fs.disc->nsessions > 1;
 	const int wanted = u->o.session;
 	size_t n, chosen;
 	struct anchor a;
 	int r = -EMEDIUMTYPE;
 
-	if (!places)
+	if (!places || !ends)
 		return vd_error_errno(err, -ENOMEM, "cannot read the UDF volume");
 	n = find_sessions(u->fs.disc, places);
 	if (!n)
-		return vd_error_set(err, -EMEDIUMTYPE, "it has no UDF anchor");
+		return no_volume(u->fs.disc, err);
 	chosen = n - 1;
-	if (n > 1 && wanted) {
+	if (several && wanted) {
 		for (chosen = 0; chosen < n && places[chosen].session != wanted; chosen++)
 			;
 		if (chosen == n)
-			return vd_error_set(err, -ENOENT,
-					    "there is no UDF in session %d: there is in %d to %d",
-					    wanted, places[0].session, places[n - 1].session);
+			return vd_error_set(
+				err, -ENOENT,
+				n == 1 ? "there is no UDF in session %d: there is in session %d"
+				       : "there is no UDF in session %d: there is in %d to %d",
+				wanted, places[0].session, places[n - 1].session);
 	}
 	u->fs.nsessions = (int)n;
 	u->fs.session = places[chosen].session;
-	if (n > 1)
+	if (several)
 		u->o.session = 0; /* not a VAT's number */
+	find_ends(u->fs.disc, &places[chosen], chosen + 1 < n ? &places[chosen + 1] : NULL, ends);
 	for (size_t skip = 0; r && r != -ENOENT && r != -ENOMEM; skip++) {
 		if (!find_anchor(u->fs.disc, &places[chosen], skip, &a))
 			break;
-		r = open_anchor(u, &a, &places[chosen], skip ? NULL : err);
+		r = open_anchor(u, &a, ends, skip ? NULL : err);
 	}
 	if (r)
 		return r;
 	/* Only a virtual partition has others. */
-	if (n == 1 && wanted > u->fs.nsessions)
+	if (!several && wanted > u->fs.nsessions)
 		return vd_error_set(
 			err, -ENOENT,
 			u->fs.nsessions == 1
