@@ -196,15 +196,34 @@ static uint32_t entries_in_root(struct vd_fs *fs)
 	return c.n;
 }
 
+/* The sessions of the disc that have UDF or ISO 9660. */
+static int count_sessions(struct vd_disc *disc, const struct vd_fs_options *o)
+{
+	int n = 0;
+
+	for (int i = 1; i <= disc->nsessions; i++) {
+		struct vd_fs_options one = *o;
+		struct vd_fs *fs;
+
+		one.session = i;
+		if (!vd_udf_open(disc, &one, &fs, NULL) || !vd_iso_open(disc, &one, &fs, NULL)) {
+			vd_fs_close(fs);
+			n++;
+		}
+	}
+	return n;
+}
+
 /*
  * A disc with both has one set of files, as a rule, and UDF describes it better than Joliet and plain names do: longer names, sizes,
  * all characters. Rock Ridge has in addition what programs that write such bridges leave out of UDF: links, owners, modes. Some discs
- * have only a note in their ISO 9660 part, that they want a UDF reader.
+ * have only a note in their ISO 9660 part, that they want a UDF reader. Where they are in different sessions the later one counts.
  */
 static int open_bridge(struct vd_disc *disc, const struct vd_fs_options *o, struct vd_fs **out,
 		       struct vd_error *err)
 {
 	struct vd_fs *udf, *iso;
+	bool is_iso;
 	int r = vd_udf_open(disc, o, &udf, err);
 
 	if (r == -ENOENT)
@@ -215,13 +234,15 @@ static int open_bridge(struct vd_disc *disc, const struct vd_fs_options *o, stru
 		*out = udf;
 		return 0;
 	}
-	if (!strcmp(iso->view, "rock ridge") && entries_in_root(iso) >= entries_in_root(udf)) {
-		vd_fs_close(udf);
-		*out = iso;
-	} else {
-		vd_fs_close(iso);
-		*out = udf;
-	}
+	if (disc->nsessions > 1 && iso->session != udf->session)
+		is_iso = iso->session > udf->session;
+	else
+		is_iso = !strcmp(iso->view, "rock ridge") &&
+			 entries_in_root(iso) >= entries_in_root(udf);
+	*out = is_iso ? iso : udf;
+	vd_fs_close(is_iso ? udf : iso);
+	if (disc->nsessions > 1)
+		(*out)->nsessions = count_sessions(disc, o);
 	return 0;
 }
 

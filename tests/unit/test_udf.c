@@ -445,6 +445,61 @@ static void test_vat_unreadable(void)
 	}
 }
 
+/* On a disc of several sessions the VAT may be at the end of a later one, which has nothing but what was added. */
+static void test_borders(void)
+{
+	struct udfb *b = udfb_new();
+	struct vd_track t = { .number = 1, .session = 1 };
+
+	b->kind = UDFB_VIRTUAL_200;
+	b->sessions = true;
+	b->gap = 400;
+	udfb_file(b, NULL, "first", "1", 1);
+	udfb_file(b, NULL, "second", "22", 2);
+	udfb_finish(b);
+	/* As it is; with a newer VAT that is damaged; with zeros in the second session: one that has nothing to do with it. */
+	for (int i = 0; i < 3; i++) {
+		const uint32_t first = b->older_vat / 2048 + 1, second = first + b->gap;
+		struct mem_store *store;
+		struct vd_disc *disc;
+		struct udfwalk w;
+		struct vd_fs *fs;
+
+		if (i == 1)
+			b->image[b->vat + 60] ^= 1;
+		if (i == 2)
+			memset(b->image + (size_t)second * 2048, 0, b->size - second * 2048);
+		store = mem_store_new(b->image, b->size);
+		ASSERT_OK(vd_disc_new_owning(&store->store, &disc));
+		t = (struct vd_track){ .number = 1, .session = 1, .length = first };
+		ASSERT_OK(
+			vd_disc_add_stored_track(disc, &t, VD_LAYOUT_2048, &store->store, 0, NULL));
+		t = (struct vd_track){ .number = 2,
+				       .session = 2,
+				       .start = (int32_t)second,
+				       .pregap = 150,
+				       .length = (uint32_t)(b->size / 2048) - second };
+		ASSERT_OK(vd_disc_add_track(disc, &t, NULL));
+		ASSERT_OK(vd_disc_add_extent(disc,
+					     &(struct vd_extent){ .lba = t.start,
+								  .length = t.length,
+								  .store = &store->store,
+								  .offset = second * 2048ull },
+					     NULL));
+		if (i == 1) {
+			CHECK_ERRNO(vd_fs_open(disc, NULL, &fs, NULL), -EUCLEAN);
+		} else if (CHECK_OK(vd_fs_open(disc, NULL, &fs, NULL))) {
+			udfwalk(fs, b, i == 2 ? 1 : 0, &w);
+			CHECK_STR(w.wrong, "");
+			CHECK_UINT(w.errors, 0);
+			CHECK_UINT(w.entries, i == 2 ? 1 : 2);
+			vd_fs_close(fs);
+		}
+		vd_disc_close(disc);
+	}
+	udfb_free(b);
+}
+
 /* What is above 4096 is refused by its size. */
 static void test_large_blocks(void)
 {
@@ -640,6 +695,7 @@ static const struct check_test tests[] = {
 	{ "mirror", test_mirror },
 	{ "mirror_bad", test_mirror_bad },
 	{ "vat_unreadable", test_vat_unreadable },
+	{ "borders", test_borders },
 	{ "large_blocks", test_large_blocks },
 	{ "pieces", test_pieces },
 	{ "pieces_loop", test_pieces_loop },

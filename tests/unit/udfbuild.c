@@ -164,6 +164,7 @@ struct udfb *udfb_new(void)
 	b->block = 2048;
 	b->revision = 0x0201;
 	b->data_blocks = DATA_BLOCKS;
+	b->volume = "Volume";
 	b->root = new_node(NULL, 4, 0755);
 	b->root->parent = b->root;
 	return b;
@@ -694,7 +695,7 @@ static void put_vds(struct udfb *b, uint32_t first)
 	uint32_t maps;
 
 	/* 3/10.1 */
-	dstring(p + 24, 32, "Volume");
+	dstring(p + 24, 32, b->volume);
 	vd_put_le16(p + 56, 1);
 	vd_put_le16(p + 58, 1);
 	dstring(p + 72, 128, "0123456789abcdefSet");
@@ -798,6 +799,8 @@ static uint32_t put_vat(struct udfb *b, uint32_t at, uint32_t root, uint32_t pre
 		vd_put_le16(p + 2, (uint16_t)(header - 152));
 		dstring(p + 4, 128, "Logical");
 		vd_put_le32(p + 132, previous);
+		vd_put_le32(p + 136, 7); /* other counts than the integrity descriptor's */
+		vd_put_le32(p + 140, 6);
 	}
 	for (uint32_t i = 0; i < META_BLOCKS; i++)
 		vd_put_le32(p + header + 4 * i,
@@ -867,6 +870,7 @@ void udfb_finish(struct udfb *b)
 
 	if (b->duplicated)
 		b->data_blocks += META_BLOCKS;
+	b->data_blocks += b->gap;
 	end = PARTITION + META_BLOCKS + b->data_blocks;
 	b->spare = (end + PACKET - 1) / PACKET * PACKET;
 	blocks = b->spare + SPARES * PACKET + 1;
@@ -913,7 +917,8 @@ void udfb_finish(struct udfb *b)
 		if (b->sessions) {
 			put_older_root(b, at);
 			previous = put_vat(b, at + 1, at, UINT32_MAX);
-			at = previous + 1;
+			b->older_vat = b->vat;
+			at = previous + 1 + b->gap;
 		}
 		at = put_vat(b, at, meta_physical(b, b->root->block), previous);
 		/* Its ICB is the last block; the image ends at whole 2048 bytes. */

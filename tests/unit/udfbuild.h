@@ -65,6 +65,8 @@ struct udfb {
 	bool no_main_metadata; /* only the mirror's entry is good */
 	bool duplicated;       /* metadata: the mirror has blocks of its own */
 	uint32_t base;	       /* LBA of its session, where the image is to lie; 0 */
+	uint32_t gap;	       /* with sessions: blocks between the older VAT and what follows; 0 */
+	const char *volume;    /* identifier: "Volume" */
 	uint32_t data_blocks;  /* of the partition, for contents: 960 */
 
 	struct udfb_node *root;
@@ -73,7 +75,7 @@ struct udfb {
 
 	/* Byte offsets. */
 	uint32_t anchor, last_anchor, pvd, lvd, pd, reserve, lvid, fsd, sparing[2], vat, vat_data,
-		metadata, mirror, partition;
+		metadata, mirror, partition, older_vat;
 
 	/* Its own. */
 	uint32_t next_meta, next_data, spare, copy;

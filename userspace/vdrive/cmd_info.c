@@ -348,14 +348,17 @@ static int tell(struct caged *caged, void *arg)
 		r.udf = need(calloc(1, sizeof(*r.udf)));
 		vd_udf_info(r.fs, r.udf);
 	}
-	if (r.fs)
+	if (r.fs) {
 		r.nothers = vd_fs_others(r.fs, r.others);
+		info_find_volumes(&r, options);
+	}
 	if (q->as_json)
 		print_json(&j, &r);
 	else
 		print_text(&r);
 	free(r.iso);
 	free(r.udf);
+	free(r.volumes);
 	vd_fs_close(r.fs);
 	vd_disc_close(r.disc);
 	return status;

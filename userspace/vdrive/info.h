@@ -8,6 +8,17 @@
 #include "images/image.h"
 #include "userspace/vdrive/vdrive.h"
 
+#define INFO_SESSIONS_MAX 99
+
+/* The volume of a session. */
+struct session_volume {
+	bool there;
+	int64_t lba; /* where it begins; -1: not known */
+	uint64_t bytes;
+	time_t created;
+	char volume_id[64];
+};
+
 /* All that is known of an image. What failed is NULL and said in the status. */
 struct report {
 	const char *path;
@@ -16,6 +27,8 @@ struct report {
 	struct vd_fs *fs;
 	struct vd_iso_info *iso;
 	struct vd_udf_info *udf;
+	struct session_volume *volumes;	      /* INFO_SESSIONS_MAX, by number from 1 on */
+	int nvolumes;			      /* the number of the last one that is there */
 	const char *others[VD_FS_OTHERS_MAX]; /* file systems beside the one shown */
 	size_t nothers;
 	uint64_t size; /* of the file; of a disc in a drive: 2048 bytes a sector */
@@ -42,6 +55,9 @@ void info_print_disc(const struct report *r);
 void info_print_tracks(const struct report *r);
 void info_print_sessions(const struct report *r);
 void info_print_cdtext(const struct report *r);
+
+/* info_sessions.c: fills r->volumes of a disc that has a file system. */
+void info_find_volumes(struct report *r, const struct vd_fs_options *o);
 
 /* info_udf.c */
 void info_json_udf(struct json *j, const struct vd_udf_info *udf);

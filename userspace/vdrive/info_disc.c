@@ -99,43 +99,38 @@ static bool has_audio(const struct vd_disc *d)
 	return false;
 }
 
-/* What the volumes of the sessions say. The ISO reader counts sessions by itself where the image is one track. */
-static int volume_of(const struct report *r, const struct vd_session *s)
-{
-	const struct vd_track *first = &r->disc->tracks[s->first_track];
-
-	for (int i = 0; r->iso && i < r->iso->nsessions; i++)
-		if ((int64_t)r->iso->sessions[i].lba >= first->start &&
-		    (int64_t)r->iso->sessions[i].lba < s->leadout)
-			return i;
-	return -1;
-}
-
 struct session_line {
 	const struct vd_session *disc; /* NULL: further sessions in one of the disc's */
-	int number, volume;	       /* -1: no volume */
+	int number;
+	const struct session_volume *volume; /* NULL: none */
 };
 
 /* Sessions as they are told: those of the disc, or where it has one only, those that its file system knows. */
-static size_t list_sessions(const struct report *r, struct session_line lines[99])
+static size_t list_sessions(const struct report *r, struct session_line lines[INFO_SESSIONS_MAX])
 {
 	const struct vd_disc *d = r->disc;
 	int n = d->nsessions;
 
-	if (n == 1 && r->iso && r->iso->nsessions > 1)
-		n = r->iso->nsessions;
-	for (int i = 0; i < n && i < 99; i++) {
-		bool own = i < d->nsessions;
-
+	if (n == 1 && r->nvolumes > 1)
+		n = r->nvolumes;
+	if (n > INFO_SESSIONS_MAX)
+		n = INFO_SESSIONS_MAX;
+	for (int i = 0; i < n; i++) {
 		lines[i] = (struct session_line){
-			.disc = own ? &d->sessions[i] : NULL,
+			.disc = i < d->nsessions ? &d->sessions[i] : NULL,
 			.number = i + 1,
-			.volume = d->nsessions > 1		    ? volume_of(r, &d->sessions[i])
-				  : r->iso && i < r->iso->nsessions ? i
-								    : -1,
+			.volume = i < r->nvolumes && r->volumes[i].there ? &r->volumes[i] : NULL,
 		};
 	}
-	return n < 99 ? (size_t)n : 99;
+	return (size_t)n;
+}
+
+/* Where a session begins; -1 where that is not known. */
+static int64_t session_lba(const struct report *r, const struct session_line *l)
+{
+	if (l->volume && l->volume->lba >= 0)
+		return l->volume->lba;
+	return l->disc ? r->disc->tracks[l->disc->first_track].start : -1;
 }
 
 /* CD-TEXT */
@@ -351,13 +346,14 @@ void info_print_tracks(const struct report *r)
 void info_json_sessions(struct json *j, const struct report *r)
 {
 	const struct vd_disc *d = r->disc;
-	struct session_line lines[99];
+	struct session_line lines[INFO_SESSIONS_MAX];
 	size_t n = list_sessions(r, lines);
 
 	json_begin(j, "sessions", '[');
 	for (size_t i = 0; i < n; i++) {
 		const struct vd_session *s = lines[i].disc;
-		int v = lines[i].volume;
+		const struct session_volume *v = lines[i].volume;
+		int64_t lba = session_lba(r, &lines[i]);
 
 		json_begin(j, NULL, '{');
 		json_number(j, "session", (uint64_t)lines[i].number);
@@ -368,14 +364,14 @@ void info_json_sessions(struct json *j, const struct report *r)
 				    (uint64_t)d->tracks[s->first_track + s->ntracks - 1].number);
 			json_signed(j, "leadout", s->leadout);
 		}
-		json_signed(j, "lba",
-			    v >= 0 ? (int64_t)r->iso->sessions[v].lba
-			    : s	   ? d->tracks[s->first_track].start
-				   : 0);
-		if (v >= 0) {
-			json_number(j, "bytes", r->iso->sessions[v].bytes);
-			json_string(j, "volume_id", r->iso->sessions[v].volume_id);
-			info_json_time(j, "created", r->iso->sessions[v].created);
+		if (lba >= 0 || s)
+			json_signed(j, "lba", lba);
+		else
+			json_null(j, "lba");
+		if (v) {
+			json_number(j, "bytes", v->bytes);
+			json_string(j, "volume_id", v->volume_id);
+			info_json_time(j, "created", v->created);
 		}
 		if (s)
 			json_cdtext(j, s);
@@ -392,19 +388,18 @@ void info_print_sessions(const struct report *r)
 		{ "CREATED", false, 0 }, { "VOLUME-ID", false, 0 },
 	};
 	const struct vd_disc *d = r->disc;
-	struct session_line lines[99];
+	struct session_line lines[INFO_SESSIONS_MAX];
 	size_t n = list_sessions(r, lines);
 	struct libscols_table *t = table_new("sessions", columns, VD_ARRAY_SIZE(columns), 0);
 
 	for (size_t i = 0; i < n; i++) {
 		const struct vd_session *s = lines[i].disc;
-		int v = lines[i].volume;
+		const struct session_volume *v = lines[i].volume;
+		int64_t begin = session_lba(r, &lines[i]);
 		char size[16] = "", created[32] = "";
 		_cleanup_free_ char *number = format("%d", lines[i].number),
-				    *lba = format("%lld",
-						  v >= 0 ? (long long)r->iso->sessions[v].lba
-						  : s ? (long long)d->tracks[s->first_track].start
-						      : 0),
+				    *lba = begin >= 0 || s ? format("%lld", (long long)begin)
+							   : NULL,
 				    *tracks = NULL, *leadout = NULL;
 
 		if (s) {
@@ -412,12 +407,12 @@ void info_print_sessions(const struct report *r)
 					d->tracks[s->first_track + s->ntracks - 1].number);
 			leadout = format("%d", s->leadout);
 		}
-		if (v >= 0) {
-			vd_size_format(r->iso->sessions[v].bytes, size, sizeof(size));
-			text_time(r->iso->sessions[v].created, created);
+		if (v) {
+			vd_size_format(v->bytes, size, sizeof(size));
+			text_time(v->created, created);
 		}
 		ADD_LINE(t, number, s ? session_type(s->type) : NULL, tracks, lba, leadout, size,
-			 created, v >= 0 ? r->iso->sessions[v].volume_id : NULL);
+			 created, v ? v->volume_id : NULL);
 	}
 	puts("\nSessions:");
 	table_print(t);
