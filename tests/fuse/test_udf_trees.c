@@ -18,10 +18,13 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "fs/fs.h"
+#include "images/image.h"
 #include "oracle.h"
 #include "treelist.h"
 #include "unit/udfbuild.h"
 #include "util/cleanup.h"
+#include "util/endian.h"
 #include "vdtree.h"
 
 #define M(function, media, revision, block, extra)                                                 \
@@ -30,6 +33,9 @@
 /* By udfbuild.c; by genisoimage -udf. */
 #define B(function, kind, block, ad) X(function, "built", "", block, "", NULL, (kind) << 4 | (ad))
 #define G(function, options) X(function, "bridge", "", 2048, options, NULL, 0)
+/* A disc as DVD players want it; the ISO 9660 part of an image above. */
+#define D(function, options) X(function, "dvd", "", 2048, options, NULL, 0)
+#define I(function, image) X(function, "iso9660", "", 2048, image, NULL, 0)
 
 #ifdef UDF_TREES_BIG
 #define IMAGES                                                                                     \
@@ -64,7 +70,14 @@
 	B(built_metadata_4096, UDFB_METADATA, 4096, UDFB_LONG)                                     \
 	G(bridge_rock, "-R -J")                                                                    \
 	G(bridge_joliet, "-J")                                                                     \
-	G(bridge_plain, "")
+	G(bridge_plain, "")                                                                        \
+	D(dvd_video, "")                                                                           \
+	D(dvd_video_rock, "-R -J")                                                                 \
+	I(bridge_rock_iso, "bridge_rock")                                                          \
+	I(bridge_joliet_iso, "bridge_joliet")                                                      \
+	I(bridge_plain_iso, "bridge_plain")                                                        \
+	I(dvd_video_iso, "dvd_video")                                                              \
+	I(dvd_video_rock_iso, "dvd_video_rock")
 #endif
 
 static struct image {
@@ -115,13 +128,98 @@ static bool make_bridge(const struct image *im)
 			 0);
 }
 
+#define SECTOR 2048u
+
+/* Sectors of the files of a DVD-Video: the manager's information and menu; a title set's, and its two files of titles. */
+enum { VMGI = 3, VMGM = 5, VTSI = 4, VTSM = 7, TITLES_1 = 900, TITLES_2 = 20 };
+
+static void put_random(const char *path, size_t sectors, uint32_t seed)
+{
+	uint8_t *data = check_alloc(sectors * SECTOR);
+
+	for (size_t i = 0; i < sectors * SECTOR; i++) {
+		seed = seed * 1664525 + 1013904223;
+		data[i] = (uint8_t)(seed >> 24);
+	}
+	check_write_file(path, data, sectors * SECTOR);
+}
+
+/*
+ * What authoring programs and players look at of the information files: where in sectors from each of them on the menus and titles are, and the
+ * copy of it at the end (DVD-Video as libdvdread's ifo_types.h describes it: VMGI_MAT, VTSI_MAT, TT_SRPT).
+ */
+static void put_information(const char *dir)
+{
+	uint8_t vmg[VMGI * SECTOR] = "DVDVIDEO-VMG", vts[VTSI * SECTOR] = "DVDVIDEO-VTS";
+	uint8_t *title = vmg + SECTOR;
+
+	vd_put_be32(vmg + 0x0c, 2 * VMGI + VMGM - 1); /* its last sector */
+	vd_put_be32(vmg + 0x1c, VMGI - 1);	      /* of the information */
+	vd_put_be16(vmg + 0x20, 0x0011);	      /* version */
+	vd_put_be16(vmg + 0x26, 1);		      /* volumes, and which one this is */
+	vd_put_be16(vmg + 0x28, 1);
+	vmg[0x2a] = 1;
+	vd_put_be16(vmg + 0x3e, 1); /* title sets */
+	vd_put_be32(vmg + 0x80, 0x3ff);
+	vd_put_be32(vmg + 0xc0, VMGI); /* the menu */
+	vd_put_be32(vmg + 0xc4, 1);    /* the table of titles: one, in title set 1 */
+	vd_put_be16(title, 1);
+	vd_put_be32(title + 4, 8 + 12 - 1);
+	title[8] = 0x3c;
+	title[9] = 1;
+	vd_put_be16(title + 10, 1);
+	title[14] = title[15] = 1;
+	vd_put_be32(title + 16, 2 * VMGI + VMGM);
+	vd_put_be32(vts + 0x0c, 2 * VTSI + VTSM + TITLES_1 + TITLES_2 - 1);
+	vd_put_be32(vts + 0x1c, VTSI - 1);
+	vd_put_be16(vts + 0x20, 0x0011);
+	vd_put_be32(vts + 0x80, 0x3ff);
+	vd_put_be32(vts + 0xc0, VTSI);
+	vd_put_be32(vts + 0xc4, VTSI + VTSM);
+	check_write_file(check_printf("%s/VIDEO_TS.IFO", dir), vmg, sizeof(vmg));
+	check_write_file(check_printf("%s/VIDEO_TS.BUP", dir), vmg, sizeof(vmg));
+	check_write_file(check_printf("%s/VTS_01_0.IFO", dir), vts, sizeof(vts));
+	check_write_file(check_printf("%s/VTS_01_0.BUP", dir), vts, sizeof(vts));
+}
+
+static bool make_dvd(const struct image *im)
+{
+	const char *dir = check_path("dvd"), *video = check_path("dvd/VIDEO_TS");
+
+	if (access(dir, F_OK)) {
+		ASSERT_INT(
+			check_sh(
+				"set -e; mkdir -p '%s' '%s/AUDIO_TS' '%s/extras'; cd '%s/extras';"
+				"i=0; while [ $i -lt 60 ]; do echo $i >NOTE$i.TXT; i=$((i + 1)); done",
+				video, dir, dir, dir)
+				->status,
+			0);
+		put_information(video);
+		put_random(check_printf("%s/VIDEO_TS.VOB", video), VMGM, 1);
+		put_random(check_printf("%s/VTS_01_0.VOB", video), VTSM, 2);
+		put_random(check_printf("%s/VTS_01_1.VOB", video), TITLES_1, 3);
+		put_random(check_printf("%s/VTS_01_2.VOB", video), TITLES_2, 4);
+	}
+	return CHECK_INT(check_sh("genisoimage -quiet -dvd-video -udf %s -V DVDVIDEO -o '%s' '%s'",
+				  im->extra, im->path, dir)
+				 ->status,
+			 0);
+}
+
 static bool make(struct image *im)
 {
+	/* Made already. */
+	if (!strcmp(im->media, "iso9660")) {
+		im->path = check_path("%s.udf", im->extra);
+		return access(im->path, R_OK) == 0;
+	}
 	im->path = check_path("%s.udf", im->name);
 	if (!strcmp(im->media, "built"))
 		return make_built(im);
 	if (!strcmp(im->media, "bridge"))
 		return make_bridge(im);
+	if (!strcmp(im->media, "dvd"))
+		return make_dvd(im);
 	return CHECK_INT(check_sh("mkudffs --new-file -m %s -r %s -b %d %s -l '%s' '%s' %d",
 				  im->media, im->revision, im->block, im->extra, im->name, im->path,
 				  im->mib * 1024 / im->block * 1024)
@@ -140,9 +238,11 @@ static bool in_kernel(bool fill)
 		struct image *im = &images[i];
 
 		if (im->made && (im->fill || !fill))
-			jobs[n++] = (struct oracle_job){ .iso = im->path,
-							 .type = "udf",
-							 .fill = fill ? im->fill : NULL };
+			jobs[n++] =
+				(struct oracle_job){ .iso = im->path,
+						     .type = strcmp(im->media, "iso9660") ? "udf"
+											  : NULL,
+						     .fill = fill ? im->fill : NULL };
 		/* Seconds for each GiB, on both sides. */
 		if (n && jobs[n - 1].fill && !strcmp(jobs[n - 1].fill, "huge") &&
 		    getenv("VDRIVE_SOAK"))
@@ -249,7 +349,7 @@ static void compare_image(size_t i)
 	ASSERT_STR(im->job.error, "");
 	CHECK(im->job.tree.n > (!im->fill ? 50 : strcmp(im->fill, "huge") ? 450u : 1u));
 	tree_free(&got);
-	if (vdtree_library(im->path, "udf", &got))
+	if (vdtree_library(im->path, strcmp(im->media, "iso9660") ? "udf" : "iso9660", &got))
 		compare(im->name, &got, &im->job.tree);
 	tree_free(&got);
 }
@@ -334,6 +434,114 @@ static void test_choice(void)
 	CHECK_INT(check_sh("'%s' info -o iso9660 '%s'", VDRIVE, check_path("damaged"))->status, 0);
 }
 
+/* Bytes of the disc where a file of VIDEO_TS begins. */
+static uint64_t place_of(struct vd_fs *fs, const char *name)
+{
+	struct vd_fs_attr dir, file;
+	struct vd_fs_extent x;
+
+	if (!CHECK_OK(vd_fs_lookup(fs, fs->root, "VIDEO_TS", 8, &dir)) ||
+	    !CHECK_OK(vd_fs_lookup(fs, dir.ino, name, strlen(name), &file)) ||
+	    !CHECK_OK(vd_fs_map(fs, file.ino, 0, &x)))
+		return 0;
+	CHECK(!x.hole && x.len == file.size);
+	return x.offset;
+}
+
+static int no_opener(struct vd_opener *o, const char *name, struct vd_error *err)
+{
+	(void)o;
+	return vd_error_set(err, -ENOENT, "%s is not there", name);
+}
+
+/*
+ * Players find menus and titles of a DVD-Video by their sectors from the information file on, in both trees: the files lie in the order in
+ * which players want them, and what is read of them is what was put in.
+ */
+static void test_dvd(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t sector; /* from VIDEO_TS.IFO on */
+	} files[] = {
+		{ "VIDEO_TS.IFO", 0 },
+		{ "VIDEO_TS.VOB", VMGI },
+		{ "VIDEO_TS.BUP", VMGI + VMGM },
+		{ "VTS_01_0.IFO", 2 * VMGI + VMGM },
+		{ "VTS_01_0.VOB", 2 * VMGI + VMGM + VTSI },
+		{ "VTS_01_1.VOB", 2 * VMGI + VMGM + VTSI + VTSM },
+		{ "VTS_01_2.VOB", 2 * VMGI + VMGM + VTSI + VTSM + TITLES_1 },
+		{ "VTS_01_0.BUP", 2 * VMGI + VMGM + VTSI + VTSM + TITLES_1 + TITLES_2 },
+	};
+	static const char *const names[] = { "dvd_video", "dvd_video_rock" };
+	struct vd_opener opener = { .open = no_opener };
+	struct tree source = { 0 };
+
+	if (!find_image(names[0]) || !find_image(names[1]))
+		CHECK_SKIP("the images are not there");
+	ASSERT_OK(tree_walk(&source, check_path("dvd")));
+	for (size_t i = 0; i < 2 * VD_ARRAY_SIZE(names); i++) {
+		const struct vd_fs_options o = { .udf = i % 2, .iso9660 = !(i % 2) };
+		const struct image *im = find_image(names[i / 2]);
+		struct tree got = { 0 };
+		struct vd_disc *disc;
+		struct vd_fs *fs;
+		uint64_t first;
+
+		ASSERT_OK(vd_image_open(&opener, open(im->path, O_RDONLY | O_CLOEXEC), im->path,
+					&disc, NULL, NULL));
+		ASSERT_OK(vd_fs_open(disc, &o, &fs, NULL));
+		/* Plain names are shown in lower case; the UDF and Rock Ridge have them as they were. */
+		if (strcmp(fs->view, "iso9660")) {
+			first = place_of(fs, files[0].name);
+			for (size_t k = 0; k < VD_ARRAY_SIZE(files); k++)
+				CHECK_UINT(place_of(fs, files[k].name) - first,
+					   files[k].sector * (uint64_t)SECTOR);
+			CHECK(vdtree_library(im->path, i % 2 ? "udf" : "iso9660", &got));
+			CHECK_UINT(got.n, source.n);
+			for (size_t k = 0; k < source.n; k++) {
+				const struct tree_entry *a = &source.entries[k];
+				const struct tree_entry *b = tree_find(&got, a->path);
+
+				if (!b || a->type != b->type ||
+				    (a->type == 'f' &&
+				     (a->size != b->size || strcmp(a->digest, b->digest))))
+					CHECK_FAIL("%s, %s: %s is not what it was", im->name,
+						   fs->view, a->path);
+			}
+			tree_free(&got);
+		}
+		vd_fs_close(fs);
+		vd_disc_close(disc);
+	}
+	tree_free(&source);
+}
+
+/* xorriso makes HFS+ beside the others. */
+static void test_hybrid_plus(void)
+{
+	const char *iso = check_path("hybrid_plus.iso"), *dir = check_path("for hybrid");
+	const struct check_cmd *c;
+
+	if (!check_have_program("xorriso"))
+		CHECK_SKIP("no xorriso");
+	ASSERT_INT(check_sh("mkdir -p '%s' && echo x >'%s/file' && "
+			    "xorriso -as mkisofs -quiet -hfsplus -R -o '%s' '%s'",
+			    dir, dir, iso, dir)
+			   ->status,
+		   0);
+	c = check_sh("'%s' info '%s'", VDRIVE, iso);
+	CHECK_INT(c->status, 0);
+	CHECK_HAS(c->out, "Shown as:       rock ridge\n");
+	CHECK_HAS(c->out, "Also on it:     hfs+\n");
+	/* Without the others, it is refused as what it looks like. */
+	c = check_sh("dd if=/dev/zero of='%s' bs=2048 seek=16 count=16 conv=notrunc status=none && "
+		     "'%s' info '%s'",
+		     iso, VDRIVE, iso);
+	CHECK(c->status != 0);
+	CHECK_HAS(c->err, "Apple partition table");
+}
+
 /* genisoimage makes HFS beside the others. */
 static void test_hybrid(void)
 {
@@ -344,7 +552,7 @@ static void test_hybrid(void)
 		CHECK_SKIP("no genisoimage");
 	ASSERT_INT(
 		check_sh(
-			"mkdir '%s' && echo x >'%s/file' && genisoimage -quiet -hfs -R -o '%s' '%s'",
+			"mkdir -p '%s' && echo x >'%s/file' && genisoimage -quiet -hfs -R -o '%s' '%s'",
 			dir, dir, iso, dir)
 			->status,
 		0);
@@ -376,7 +584,9 @@ static const struct check_test tests[] = {
 #ifndef UDF_TREES_BIG
 	{ "mounted", test_mounted },
 	{ "choice", test_choice },
+	{ "dvd", test_dvd },
 	{ "hybrid", test_hybrid },
+	{ "hybrid_plus", test_hybrid_plus },
 #endif
 };
 
