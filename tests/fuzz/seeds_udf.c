@@ -23,7 +23,9 @@ static void fill(struct udfb *b, int number)
 	n->ads = 2;
 	udfb_file(b, d, "embedded", "x", 1)->ad = UDFB_EMBEDDED;
 	udfb_link(b, d, "link", "/a/../b")->ad = UDFB_EMBEDDED;
-	udfb_file(b, d, "device", "", 0)->type = 6;
+	n = udfb_file(b, d, "device", "", 0);
+	n->type = 6;
+	n->ea_outside = number & 2;
 	udfb_file(b, NULL, "hidden", "", 0)->flags = 1;
 	n = udfb_file(b, NULL, "versions", "x", 1);
 	n->strategy4096 = true;
@@ -51,6 +53,7 @@ static int write_seed(const char *dir, int number)
 	b->block = number < 5 ? 2048 : number < 10 ? 512 : 1024;
 	b->extended = number & 1;
 	b->sessions = number & 2;
+	b->duplicated = number & 2;
 	fill(b, number);
 	udfb_finish(b);
 	snprintf(name, sizeof(name), "seed%d", number);
