@@ -62,7 +62,7 @@ int vd_mmc_insert(struct vd_mmc *m, const struct vd_mmc_medium *medium)
 	return 0;
 }
 
-static bool is_locked(const struct vd_mmc *m)
+bool vd_mmc_locked(const struct vd_mmc *m)
 {
 	return m->prevent || m->persistent_prevent;
 }
@@ -84,7 +84,7 @@ static void open_tray(struct vd_mmc *m)
 
 int vd_mmc_eject(struct vd_mmc *m, bool force)
 {
-	if (is_locked(m) && !force) {
+	if (vd_mmc_locked(m) && !force) {
 		m->event_eject = true;
 		return -EBUSY;
 	}
@@ -151,7 +151,7 @@ void vd_mmc_start_stop(struct vd_mmc *m, struct vd_mmc_call *c)
 		m->tray_open = false;
 		return;
 	}
-	if (is_locked(m)) {
+	if (vd_mmc_locked(m)) {
 		vd_mmc_fail(c, VD_SENSE_LOCKED);
 		return;
 	}

@@ -114,6 +114,8 @@ int vd_mmc_insert(struct vd_mmc *m, const struct vd_mmc_medium *medium);
  * @force: opens a locked tray too, as the hole with the paper clip does, and unlocks it. 0 also when there is no medium.
  */
 int vd_mmc_eject(struct vd_mmc *m, bool force);
+/* Whether the tray stays shut when somebody presses the eject button (MMC-6, 6.18). */
+bool vd_mmc_locked(const struct vd_mmc *m);
 /* LBA where the sound is, or where the head was left. */
 int32_t vd_mmc_position(struct vd_mmc *m, uint64_t now);
 

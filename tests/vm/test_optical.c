@@ -269,6 +269,16 @@ static void test_life(void)
 	CHECK(access(device, F_OK) && errno == ENOENT);
 }
 
+/* As udev does with every disc. */
+static void lock_and_leave(const char *device)
+{
+	_cleanup_close_ int fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	ASSERT(fd >= 0);
+	CHECK(ioctl(fd, CDROM_CLEAR_OPTIONS, CDO_LOCK) >= 0);
+	CHECK_INT(ioctl(fd, CDROM_LOCKDOOR, 1), 0);
+}
+
 static void test_refused(void)
 {
 	struct vd_error err = { "" };
@@ -290,6 +300,28 @@ static void test_refused(void)
 	CHECK_INT(request("refused", VD_REQUEST_INSERT, VD_INSERT_REPLACE, disc_b, &err), -EBUSY);
 	close(fd);
 	eject("refused", false);
+	/* Locked by who has gone away, as udev does: nobody uses the disc. */
+	insert("refused", disc_a, 0);
+	lock_and_leave(device);
+	insert("refused", disc_b, VD_INSERT_REPLACE);
+	read_all(device, bytes_b);
+	lock_and_leave(device);
+	/* Mounted, or had by one alone. */
+	fd = open(device, O_RDONLY | O_NONBLOCK | O_EXCL | O_CLOEXEC);
+	ASSERT(fd >= 0);
+	CHECK_INT(request("refused", VD_REQUEST_EJECT, 0, NULL, &err), -EBUSY);
+	CHECK_INT(request("refused", VD_REQUEST_INSERT, VD_INSERT_REPLACE, disc_a, &err), -EBUSY);
+	close(fd);
+	eject("refused", false);
+	CHECK_STR(state_of("refused").medium, "open");
+	/* Closed without a disc, and opened, by programs. */
+	fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ASSERT(fd >= 0);
+	CHECK_INT(ioctl(fd, CDROMCLOSETRAY, 0), 0);
+	CHECK_STR(state_of("refused").medium, "empty");
+	CHECK_INT(ioctl(fd, CDROMEJECT, 0), 0);
+	CHECK_STR(state_of("refused").medium, "open");
+	close(fd);
 	remove_drive("refused");
 }
 

@@ -50,6 +50,11 @@ static int umount_one(const char *what, bool lazy, struct vd_error *err)
 		return vd_error_set(err, -EINVAL,
 				    "%s: a virtual disk, not a mount: use 'vdrive detach %s'", what,
 				    f->state.name);
+	if (f->state.type == VD_DRIVE_CDROM)
+		return vd_error_set(err, -EINVAL,
+				    "%s: an optical drive, not a mount: use 'vdrive eject %s', or "
+				    "'vdrive optical remove %s'",
+				    what, f->state.name, f->state.name);
 	r = find_detach(f, lazy, err);
 	if (r == -EBUSY)
 		return vd_error_set(err, r, "%s: target is busy", what);

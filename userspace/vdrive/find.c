@@ -256,6 +256,9 @@ int find_image(const char *path, struct found *out, struct vd_error *err)
 		return r;
 	there = !stat(path, &st);
 	for (size_t i = 0; i < n; i++) {
+		/* A disc in a drive is changed; the drive is there for the next one. */
+		if (all[i].state.type == VD_DRIVE_CDROM)
+			continue;
 		if (strcmp(all[i].state.image, absolute) &&
 		    !(there && find_same_image(&all[i], st.st_dev, st.st_ino)))
 			continue;

@@ -21,14 +21,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/cdrom.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <syslog.h>
@@ -59,6 +63,7 @@
 #define THREADS 8
 #define MAX_CLIENTS 16
 #define TRIES 2
+#define IN_USE_MS 1000 /* somebody has the device open: for how long that may be a look only */
 
 #define SENSE_BECOMING_READY 0x020401
 #define SENSE_NO_MEDIUM 0x023a00
@@ -369,6 +374,7 @@ static int take_commands(struct keeper *k, struct vd_error *err)
 {
 	for (;;) {
 		struct command *c = calloc(1, sizeof(*c));
+		bool tray_open;
 		int r = c ? vd_tcmu_ring_next(&k->ring, &c->c, err)
 			  : vd_error_errno(err, -ENOMEM, "a command");
 
@@ -380,9 +386,12 @@ static int take_commands(struct keeper *k, struct vd_error *err)
 		c->k = k;
 		*k->last = c;
 		k->last = &c->next;
+		tray_open = k->drive->mmc.tray_open;
 		begin(k, c);
-		if (c->reply.ejected)
+		if (c->reply.ejected && k->medium)
 			drop_medium(k);
+		else if (k->drive->mmc.tray_open != tray_open)
+			write_state(k);
 	}
 }
 
@@ -591,15 +600,99 @@ static int refuse_while_busy(struct keeper *k, struct vd_error *err)
 	return 0;
 }
 
-static int eject(struct keeper *k, bool force, struct vd_error *err)
+/* This thread's effective CAP_SYS_ADMIN. */
+static int set_sys_admin(bool on)
 {
-	if (vd_mmc_eject(&k->drive->mmc, force))
-		return vd_error_set(err, -EBUSY,
-				    "the tray of drive %s is locked: somebody uses the disc",
-				    k->drive->state.name);
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &head, data))
+		return -errno;
+	if (on)
+		data[0].effective |= data[0].permitted & 1U << CAP_SYS_ADMIN;
+	else
+		data[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	return syscall(SYS_capset, &head, data) ? -errno : 0;
+}
+
+/* Unlocks the door and opens the tray, or -EBUSY: without that capability the kernel refuses it while others have it open. */
+static int unlock_and_open(const char *device)
+{
+	_cleanup_close_ int fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int r = fd < 0 ? -errno : set_sys_admin(false);
+
+	if (r)
+		return r;
+	if (ioctl(fd, CDROM_LOCKDOOR, 0))
+		r = -errno;
+	(void)set_sys_admin(true); /* it was permitted */
+	if (!r && ioctl(fd, CDROMEJECT, 0))
+		r = -errno;
+	return r;
+}
+
+/*
+ * A locked tray. udev locks that of every disc and goes away, so only the kernel knows whether somebody uses it. Programs that
+ * have but a look (udev's, after a change) are given a moment to end.
+ */
+static void open_tray(struct vd_job *j)
+{
+	struct errand *e = (struct errand *)((char *)j - offsetof(struct errand, job));
+	const char *device = e->k->drive->state.device;
+	const int64_t until = vd_now_ms() + IN_USE_MS;
+	const struct timespec pause = { .tv_nsec = 20000000 };
+
+	while ((e->code = unlock_and_open(device)) == -EBUSY && vd_now_ms() < until)
+		nanosleep(&pause, NULL);
+	if (e->code)
+		vd_error_errno(&e->err, e->code, "%s", device);
+}
+
+/* When it was not opened, programs are told that somebody wants the disc. */
+static int tray_opened(struct errand *e)
+{
+	struct keeper *k = e->k;
+	int r = e->code;
+
+	k->working = false;
+	if (!r)
+		return 0;
+	if (vd_mmc_locked(&k->drive->mmc))
+		(void)vd_mmc_eject(&k->drive->mmc, false);
+	return r == -EBUSY ? vd_error_set(&e->err, r,
+					  "the tray of drive %s is locked: somebody uses the disc",
+					  k->drive->state.name)
+			   : r;
+}
+
+static void ejected(struct vd_job *j)
+{
+	struct errand *e = (struct errand *)((char *)j - offsetof(struct errand, job));
+
+	e->code = tray_opened(e);
+	if (e->code) {
+		errand_over(j);
+		return;
+	}
+	run_errand(e->k, e->client, false, look, errand_over);
+	free(e);
+}
+
+static void eject_now(struct keeper *k)
+{
+	(void)vd_mmc_eject(&k->drive->mmc, true);
 	drop_medium(k);
 	write_state(k);
-	return 0;
+}
+
+static void eject(struct keeper *k, int client, bool force)
+{
+	if (vd_mmc_locked(&k->drive->mmc) && !force) {
+		run_errand(k, client, false, open_tray, ejected);
+		return;
+	}
+	eject_now(k);
+	run_errand(k, client, false, look, errand_over);
 }
 
 /* Inserting. */
@@ -644,19 +737,11 @@ static void insert(struct keeper *k, int client, const struct vd_request *req, i
 	k->loading_client = client;
 }
 
-/* The disc is parsed: into the drive with it. */
-static void loaded(struct keeper *k)
+static void put_in(struct keeper *k)
 {
 	struct vd_medium *m = k->loading;
-	struct vd_error err = { "" };
-	int client = k->loading_client, r = 0;
+	int client = k->loading_client;
 
-	if (k->medium || k->drive->mmc.medium.present)
-		r = eject(k, false, &err);
-	if (r) {
-		end_loading(k, r, &err);
-		return;
-	}
 	k->loading = NULL;
 	k->loading_client = -1;
 	k->medium = m;
@@ -666,6 +751,35 @@ static void loaded(struct keeper *k)
 	(void)vd_mmc_insert(&k->drive->mmc, &m->facts);
 	write_state(k);
 	run_errand(k, client, false, look, errand_over);
+}
+
+/* The disc before it is out, or not. Meanwhile the new one may have been given up. */
+static void made_room(struct vd_job *j)
+{
+	struct errand *e = (struct errand *)((char *)j - offsetof(struct errand, job));
+	struct keeper *k = e->k;
+	int r = tray_opened(e);
+
+	if (k->loading && r)
+		end_loading(k, r, &e->err);
+	if (k->loading) {
+		if (k->medium)
+			eject_now(k);
+		put_in(k);
+	}
+	free(e);
+}
+
+/* The disc is parsed: into the drive with it. */
+static void loaded(struct keeper *k)
+{
+	if (k->medium && vd_mmc_locked(&k->drive->mmc)) {
+		run_errand(k, -1, false, open_tray, made_room);
+		return;
+	}
+	if (k->medium)
+		eject_now(k);
+	put_in(k);
 }
 
 static void failed_to_load(struct keeper *k, int code, const char *fmt, const char *words)
@@ -760,7 +874,7 @@ static void on_loading_reader(struct keeper *k)
 	char how[64], words[128];
 
 	if (hear_reader(k, m, &msg)) {
-		if (m->ready)
+		if (msg.type == VD_MSG_MEDIUM)
 			loaded(k);
 		return;
 	}
@@ -966,12 +1080,10 @@ static void on_request(struct keeper *k)
 		return;
 	case VD_REQUEST_EJECT:
 		r = refuse_while_busy(k, &err);
-		if (!r)
-			r = eject(k, req.flags & VD_EJECT_FORCE, &err);
 		if (r)
 			reply_to(client, r, &err);
 		else
-			run_errand(k, client, false, look, errand_over);
+			eject(k, client, req.flags & VD_EJECT_FORCE);
 		return;
 	case VD_REQUEST_DETACH:
 		if (k->going)
