@@ -382,15 +382,13 @@ static int take_text(struct toc *t, int language)
 	unsigned int line = t->t.line;
 	_cleanup_free_ char *s = NULL;
 	uint8_t type;
-	bool bytes;
+	bool bytes, of_disc;
 	int r;
 
 	if (i == VD_ARRAY_SIZE(texts))
 		return unexpected(t, "a kind of CD-TEXT, such as TITLE, or }");
 	type = texts[i].type;
-	if (t->track &&
-	    ((type >= VD_CDTEXT_DISC_ID && type <= VD_CDTEXT_TOC2) || type == VD_CDTEXT_SIZE))
-		return FAIL(t, line, "CD-TEXT: a track has no %s", texts[i].name);
+	of_disc = (type >= VD_CDTEXT_DISC_ID && type <= VD_CDTEXT_TOC2) || type == VD_CDTEXT_SIZE;
 	r = next(t);
 	if (r)
 		return r;
@@ -398,6 +396,11 @@ static int take_text(struct toc *t, int language)
 	r = bytes ? take_bytes(t, &s, &len) : take_string(t, true, &s, &len);
 	if (r)
 		return r;
+	/* cdrdao writes an empty DISC_ID for each track of a disc that has one. */
+	if (t->track && of_disc && !bytes && !len)
+		return 0;
+	if (t->track && of_disc)
+		return FAIL(t, line, "CD-TEXT: a track has no %s", texts[i].name);
 	if (len > TEXT_MAX)
 		return FAIL(t, line, "CD-TEXT of over %u bytes", TEXT_MAX);
 	if (bytes && !t->track)

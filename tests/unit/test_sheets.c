@@ -696,6 +696,9 @@ static const struct row tocs[] = {
 	{ "CD-TEXT of a track that a disc has",
 	  TOC TA "CD_TEXT { LANGUAGE 0 { GENRE { 0, 1 } } }\n" FA, NULL,
 	  "disc.toc:3: CD-TEXT: a track has no GENRE" },
+	{ "CD-TEXT of a track that a disc has, in words",
+	  TOC TA "CD_TEXT { LANGUAGE 0 { DISC_ID \"x\" } }\n" FA, NULL,
+	  "disc.toc:3: CD-TEXT: a track has no DISC_ID" },
 	{ "a byte of 256", TOC "CD_TEXT { LANGUAGE 0 { TOC_INFO1 { 1, 256 } } }\n" TA FA, NULL,
 	  "disc.toc:2: 256 where there has to be a byte (0 to 255)" },
 	{ "bytes without a comma", TOC "CD_TEXT { LANGUAGE 0 { TOC_INFO1 { 1 2 } } }\n" TA FA, NULL,
@@ -874,7 +877,7 @@ static void test_toc_text(void)
 		" SIZE_INFO { 0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"
 		" 0, 0, 9, 0, 0, 0, 0, 0, 0, 0 } }\n"
 		" LANGUAGE 1 { TITLE \"Scheibe \\344\" }\n}\n" TA
-		"CD_TEXT { LANGUAGE 0 { TITLE \"On\\145 \\\"1\\\"\" ISRC \"USRC17607839\" }"
+		"CD_TEXT { LANGUAGE 0 { TITLE \"On\\145 \\\"1\\\"\" ISRC \"USRC17607839\" DISC_ID \"\" }"
 		" LANGUAGE 1 { TITLE \"Eins \xc3\xa4\" } }\n" FA,
 		1,
 		"0: genre 5\ntitle/0=Disc\ntitle/1=One \"1\"\ndisc_id/0=X1\ngenre/0=Rock\n"
