@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* Who may change a disc: modes and access lists as acl(5) has them. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -116,11 +122,87 @@ static void test_peer(void)
 	close(sv[1]);
 }
 
+/* Our end of a connection that a process of that user, with these groups, has opened. It lives until the connection is closed. */
+static int connection_of(uid_t uid, gid_t gid, const gid_t *groups, size_t ngroups)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(addr.sun_family);
+	int status;
+	pid_t pid;
+
+	/* An address that the kernel chooses, without a file. */
+	if (sock < 0 || bind(sock, (struct sockaddr *)&addr, len))
+		return -1;
+	len = sizeof(addr);
+	if (getsockname(sock, (struct sockaddr *)&addr, &len) || listen(sock, 1))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		int own = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+		_exit(setgroups(ngroups, groups) || setresgid(gid, gid, gid) ||
+		      setresuid(uid, uid, uid) || connect(own, (struct sockaddr *)&addr, len));
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		return -1;
+	return accept4(sock, NULL, NULL, SOCK_CLOEXEC);
+}
+
+/* Whether one of that user and groups may use a drive of root's with that node. */
+static int may_use(const char *path, uid_t uid, gid_t gid, const gid_t *groups, size_t ngroups)
+{
+	struct vd_error err = { "" };
+	_cleanup_close_ int sock = connection_of(uid, gid, groups, ngroups);
+	int r;
+
+	if (sock < 0) {
+		CHECK_FAIL("no connection of user %u", (unsigned)uid);
+		return -EIO;
+	}
+	r = vd_drive_may_use(sock, 0, path, &err);
+	if (r)
+		CHECK(strstr(err.text, path) && strstr(err.text, "Permission denied"));
+	return r;
+}
+
+static void test_users(void)
+{
+	static const gid_t with[] = { 100, CDROM }, without[] = { 100 };
+	const char *path = check_path("sr0");
+	struct acl a = seated(6);
+
+	if (getuid())
+		CHECK_SKIP("needs root");
+	check_write_file(path, "", 0);
+	ASSERT_OK(chown(path, 0, CDROM));
+	ASSERT_OK(chmod(path, 0660));
+	CHECK_INT(may_use(path, 1000, 1000, with, 2), 0);
+	CHECK_INT(may_use(path, 1000, 1000, without, 1), -EPERM);
+	CHECK_INT(may_use(path, 1000, 1000, NULL, 0), -EPERM);
+	CHECK_INT(may_use(path, 1000, CDROM, NULL, 0), 0); /* his first group */
+	CHECK_INT(may_use(path, 0, 0, NULL, 0), 0);
+	ASSERT_OK(chmod(path, 0640));
+	CHECK_INT(may_use(path, 1000, 1000, with, 2), -EPERM);
+	ASSERT_OK(chmod(path, 0666));
+	CHECK_INT(may_use(path, 1000, 1000, without, 1), 0);
+	ASSERT_OK(chmod(path, 0660));
+	if (setxattr(path, "system.posix_acl_access", a.bytes, a.len, 0)) {
+		CHECK_INT(errno, EOPNOTSUPP);
+		CHECK_SKIP("no access lists where the tests work");
+	}
+	CHECK_INT(may_use(path, 1000, 1000, without, 1), 0);
+	CHECK_INT(may_use(path, 1001, 1001, without, 1), -EPERM);
+	a = seated(4);
+	ASSERT_OK(setxattr(path, "system.posix_acl_access", a.bytes, a.len, 0));
+	CHECK_INT(may_use(path, 1000, 1000, without, 1), -EPERM);
+	ASSERT_OK(unlink(path));
+	CHECK(vd_drive_may_use(-1, 0, path, &(struct vd_error){ "" }) < 0);
+}
+
 static const struct check_test tests[] = {
-	{ "mode", test_mode },
-	{ "list", test_list },
-	{ "broken_list", test_broken_list },
-	{ "peer", test_peer },
+	{ "mode", test_mode }, { "list", test_list },	{ "broken_list", test_broken_list },
+	{ "peer", test_peer }, { "users", test_users },
 };
 
 CHECK_MAIN(tests)

@@ -206,15 +206,6 @@ int vd_medium_ask(struct vd_medium *m, uint32_t n)
 	return send(m->work, &n, sizeof(n), MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(n) ? 0 : -EPIPE;
 }
 
-/* A bool of the reader's may have any bits. */
-static void make_bool(bool *b)
-{
-	uint8_t byte;
-
-	memcpy(&byte, b, sizeof(byte));
-	*b = byte & 1;
-}
-
 int vd_medium_hear(struct vd_medium *m, uint32_t *n, struct vd_slot_answer *out)
 {
 	ssize_t got = recv(m->work, n, sizeof(*n), MSG_DONTWAIT);
@@ -225,36 +216,6 @@ int vd_medium_hear(struct vd_medium *m, uint32_t *n, struct vd_slot_answer *out)
 		return -EPIPE;
 	if (got != sizeof(*n) || *n >= VD_SLOTS)
 		return -EBADMSG;
-	memcpy(out, &m->slots[*n].answer, sizeof(*out));
-	make_bool(&out->reply.ejected);
-	make_bool(&out->reply.moved);
-	make_bool(&out->reply.plays);
-	make_bool(&out->reply.fails);
+	vd_slot_copy(out, &m->slots[*n].answer);
 	return 1;
-}
-
-/* Of an address: further than any disc's, and small enough to be computed with. */
-static bool is_address(int32_t lba)
-{
-	return lba >= -451150 && lba < 1 << 30;
-}
-
-bool vd_medium_answer_ok(const struct vd_medium *m, const struct vd_slot_answer *a, size_t cap,
-			 bool ranges)
-{
-	const struct vd_mmc_reply *r = &a->reply;
-	uint64_t sum = 0;
-
-	if ((r->status != VD_MMC_GOOD && r->status != VD_MMC_CHECK_CONDITION) || r->len > cap ||
-	    r->ejected || r->nranges > (ranges ? VD_SLOT_RANGES : 0) || !is_address(r->at) ||
-	    !is_address(r->first) || !is_address(r->last) || r->rate < -128 || r->rate > 128)
-		return false;
-	for (size_t i = 0; i < r->nranges; i++) {
-		const struct vd_slot_range *x = &a->ranges[i];
-
-		if (x->file >= m->nnumbers || x->len > cap || x->offset > INT64_MAX - x->len)
-			return false;
-		sum += x->len;
-	}
-	return !r->nranges || sum == r->len;
 }

@@ -52,9 +52,6 @@ bool vd_medium_may_restart(struct vd_medium *m);
 int vd_medium_ask(struct vd_medium *m, uint32_t n);
 /* The next answer: its slot, and a copy of it. 1; 0: none is there now; -EPIPE: the reader is gone; -EBADMSG. */
 int vd_medium_hear(struct vd_medium *m, uint32_t *n, struct vd_slot_answer *out);
-/* Can it be the answer to a question of that cap, with or without ranges? */
-bool vd_medium_answer_ok(const struct vd_medium *m, const struct vd_slot_answer *a, size_t cap,
-			 bool ranges);
 /* Gives the reader, which has just parsed the disc, its memory and its socket. */
 int vd_medium_employ(struct vd_medium *m, struct vd_error *err);
 

@@ -909,7 +909,7 @@ static void on_work(struct keeper *k)
 			on_reader_gone(k, NULL);
 			return;
 		}
-		if (!c || !vd_medium_answer_ok(k->medium, &a, c->c.bytes, !c->bytes)) {
+		if (!c || !vd_slot_answer_ok(&a, k->medium->nnumbers, c->c.bytes, !c->bytes)) {
 			on_reader_gone(k, "says what cannot be");
 			return;
 		}

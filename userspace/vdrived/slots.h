@@ -58,6 +58,13 @@ struct vd_slot {
 void vd_medium_put(const struct vd_mmc_medium *medium, struct vd_message *m);
 int vd_medium_get(const struct vd_message *m, struct vd_mmc_medium *medium);
 
+/* The keeper's side. */
+
+/* A copy of an answer that the reader may be changing; a bool of it may have any bits, here it has one. */
+void vd_slot_copy(struct vd_slot_answer *to, const struct vd_slot_answer *from);
+/* Can @a, a copy, be the answer to a question of @cap bytes, with or without ranges, from a reader that has @nfiles files? */
+bool vd_slot_answer_ok(const struct vd_slot_answer *a, uint32_t nfiles, size_t cap, bool ranges);
+
 /* The reader's side (present_tcmu.c). */
 
 /* Descriptor @fd is file @number of the image's. Called in the order in which they are opened, before the threads start. */
