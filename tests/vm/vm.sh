@@ -45,8 +45,8 @@ complaint='WARNING:|\bBUG\b|Oops|general protection fault|Kernel panic|Call Trac
 complaint+='|detected stalls|INFO: possible |INFO: inconsistent |KASAN|UBSAN|bad page|refcount_t:'
 complaint+='|kmemleak: [0-9]+ new|kmemleak: .*(disabled|not enough)|turning off the locking correctness validator'
 complaint+='|I/O error|EXT4-fs error|XFS .*[Cc]orruption'
-# - a disc that is taken out while it is read (test_optical).
-benign=('I/O error, dev sr[0-9]')
+# - a disc that is taken out while it is read, and what is no data of one (test_optical, test_optical_clients).
+benign=('I/O error(,| on) dev sr[0-9]')
 # /proc/sys/kernel/tainted: bad page, died, warned, soft lockup.
 tainted_mask=$((1 << 5 | 1 << 7 | 1 << 9 | 1 << 14))
 

@@ -648,7 +648,7 @@ static void open_tray(struct vd_job *j)
 		vd_error_errno(&e->err, e->code, "%s", device);
 }
 
-/* When it was not opened, programs are told that somebody wants the disc. */
+/* That somebody wants the disc is not told (as MMC's event would): udev then opens the tray, whatever is mounted. */
 static int tray_opened(struct errand *e)
 {
 	struct keeper *k = e->k;
@@ -657,8 +657,6 @@ static int tray_opened(struct errand *e)
 	k->working = false;
 	if (!r)
 		return 0;
-	if (vd_mmc_locked(&k->drive->mmc))
-		(void)vd_mmc_eject(&k->drive->mmc, false);
 	return r == -EBUSY ? vd_error_set(&e->err, r,
 					  "the tray of drive %s is locked: somebody uses the disc",
 					  k->drive->state.name)
