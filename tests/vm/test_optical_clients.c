@@ -613,6 +613,25 @@ static void test_eject(void)
 	CLI_OK("diff -r tree mnt && umount mnt");
 }
 
+/* What other commands say of such drives, and all of them of one whose processes are gone. */
+static void test_words(void)
+{
+	insert("data.iso");
+	CLI_FAILS("vdrive umount clients", 1, "an optical drive, not a mount");
+	CLI_FAILS("vdrive detach data.iso", 1, "no drive has this name, mount point or image");
+	CLI_FAILS("vdrive insert other.iso clients", 1, "there is a disc in drive clients");
+	CLI_FAILS("vdrive insert missing.iso clients", 1, "missing.iso");
+	CLI_FAILS("vdrive insert other.iso nosuch", 1, "nosuch");
+	CLI_OK("vdrive eject clients");
+	CLI_OK("vdrive optical add dead");
+	CLI_FAILS("vdrive eject", 1, "there are several optical drives");
+	CLI_OK("pkill -KILL -f 'name dead'; sleep 0.5");
+	CLI_FAILS("vdrive insert data.iso dead", 1, "drive dead is dead");
+	CLI_FAILS("vdrive eject dead", 1, "drive dead is dead");
+	CLI_OK("vdrive detach dead");
+	CLI_FAILS("vdrive eject dead", 1, "dead");
+}
+
 /* Residuals: a short answer says so, and nothing of an earlier one is behind it. */
 
 static void check_residual(int fd, const char *what, const uint8_t *cdb, size_t cdb_len,
@@ -781,7 +800,8 @@ static const struct check_test tests[] = {
 	{ "readom", test_readom },	   { "mounts", test_mounts },
 	{ "large", test_large },	   { "dvd_video", test_dvd_video },
 	{ "residuals", test_residuals },   { "two_programs", test_two_programs },
-	{ "eject", test_eject },	   { "cycles", test_cycles },
+	{ "eject", test_eject },	   { "words", test_words },
+	{ "cycles", test_cycles },
 };
 
 CHECK_MAIN_WITH(tests, setup, teardown)

@@ -52,7 +52,8 @@ static int eject(const char *name, bool force)
 	if (dir) {
 		_cleanup_free_ char *safe = text_safe(dir);
 
-		complain("%s: %s is mounted on %s", f->state.name, f->state.device, safe);
+		complain("%s: %s is mounted on %s (--force ejects it all the same)", f->state.name,
+			 f->state.device, safe);
 	} else {
 		complain("%s", err.text);
 	}

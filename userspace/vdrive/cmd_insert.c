@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #include "userspace/vdrived/message.h"
 #include "userspace/vdrived/opener.h"
@@ -24,6 +25,8 @@ static const char usage[] = "\nUsage:\n"
 			    " -h, --help     display this help\n"
 			    "\n"
 			    "For more details see vdrive-insert(1).\n";
+
+#define SILENCE_S 45 /* longer than a keeper lets a reader have for parsing */
 
 static int send_request(int sock, const struct vd_request *req, int fd)
 {
@@ -64,6 +67,8 @@ static int converse(int sock, const char *name, struct vd_keeper_opener *opener,
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EAGAIN)
+			return vd_error_set(err, -ETIMEDOUT, "drive %s does not answer", name);
 		if (n < 0)
 			return vd_error_errno(err, -errno, "drive %s", name);
 		if (n != sizeof(u.asked) || u.first != VD_MSG_OPEN)
@@ -87,6 +92,7 @@ static int insert(const char *path, const char *name, uint32_t flags, struct vd_
 	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener opener = { .dir_fd = -1 };
 	_cleanup_opened_ struct opened image = OPENED_NONE;
 	_cleanup_close_ int sock = -1;
+	const struct timeval silence = { .tv_sec = SILENCE_S };
 	struct stat st;
 	int r;
 
@@ -110,6 +116,8 @@ static int insert(const char *path, const char *name, uint32_t flags, struct vd_
 	sock = vd_drive_connect(f->place.dir, f->state.name, err);
 	if (sock < 0)
 		return sock;
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence)))
+		return vd_error_errno(err, -errno, "drive %s", f->state.name);
 	r = send_request(sock, req, image.fd);
 	if (r)
 		return vd_error_errno(err, r, "drive %s", f->state.name);

@@ -293,6 +293,11 @@ int find_cdrom(const char *name, struct found *out, struct vd_error *err)
 				err, -EPERM,
 				"drive %s belongs to user %u: use one of root's or your own", name,
 				(unsigned)out->place.uid);
+		if (!r && !out->state.alive)
+			return vd_error_set(
+				err, -ENODEV,
+				"drive %s is dead: 'vdrive detach %s' clears what is left of it",
+				name, name);
 		return r;
 	}
 	r = find_all(false, &all, &n, NULL, err);
