@@ -226,7 +226,7 @@ static void test_figures(void)
 	alone("READ(12) of a sector by SG_IO, 8 at a time", COMMANDS_8);
 	largest();
 	CLI_OK(check_printf("losetup -d %s", devices[1]));
-	CLI_OK("vdrive optical remove bench");
+	CLI_OK("vdrive optical remove bench && umount /sys/kernel/config");
 }
 
 static const struct check_test tests[] = { { "figures", test_figures } };
