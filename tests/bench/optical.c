@@ -7,15 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <scsi/sg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../fuse/cli.h"
+#include "../vm/scsi.h"
 #include "util/cleanup.h"
 
 #define ROUNDS 5
@@ -56,20 +55,9 @@ static int read_by_command(int fd, uint32_t lba, uint32_t sectors, void *buf)
 				  (uint8_t)(sectors >> 16),
 				  (uint8_t)(sectors >> 8),
 				  (uint8_t)sectors };
-	uint8_t sense[32];
-	sg_io_hdr_t io = { .interface_id = 'S',
-			   .cmdp = (uint8_t *)cdb,
-			   .cmd_len = sizeof(cdb),
-			   .dxferp = buf,
-			   .dxfer_len = sectors * 2048,
-			   .dxfer_direction = SG_DXFER_FROM_DEV,
-			   .sbp = sense,
-			   .mx_sb_len = sizeof(sense),
-			   .timeout = 30000 };
+	const struct sg r = sg_on(fd, cdb, sizeof(cdb), buf, sectors * 2048);
 
-	if (ioctl(fd, SG_IO, &io))
-		return -errno;
-	return io.status || io.host_status || io.resid ? -EIO : 0;
+	return r.error ? -r.error : r.status || r.resid ? -EIO : 0;
 }
 
 static void *work(void *arg)

@@ -5,7 +5,7 @@
 # optical.c. Usage: ./run bench optical
 #
 #   BENCH_SERIES=6.12    the guest's kernel, or 6.1
-#   BENCH_DIR=/var/tmp   where the image and the guest lie: 0.5 GB
+#   BENCH_DIR=/var/tmp   where the guest and the files of the image lie: 0.5 GB
 set -uo pipefail
 
 top=$(dirname "$(dirname "$(dirname "$(readlink -f "$0")")")")
@@ -21,22 +21,21 @@ for tool in vdrive bench_optical; do
 	[[ -x $bin/$tool ]] || die "$bin/$tool is missing: ./run build"
 done
 work=$(mktemp -d "${BENCH_DIR:-/var/tmp}/vdrive-bench.XXXXXX") || die "cannot make a folder to work in"
-trap 'rm -rf --one-file-system "$work"' EXIT
+image=$bin/bench_optical.iso # where bench_optical looks for it
+trap 'rm -rf --one-file-system "$work" "$image"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 # Real files, 100 MiB of them.
 mkdir "$work/tree"
 tar -C /usr/lib -cf - . 2>/dev/null | head -c $((100 << 20)) >"$work/tree/files"
-genisoimage -quiet -R -o "$work/bench.iso" "$work/tree" || die "genisoimage failed"
+genisoimage -quiet -R -o "$image" "$work/tree" || die "genisoimage failed"
 rm -r "$work/tree"
-mv "$work/bench.iso" /var/tmp/vdrive-bench-optical.iso || die "cannot move the image"
-trap 'rm -rf --one-file-system "$work" /var/tmp/vdrive-bench-optical.iso' EXIT
 
 vdrived=$(find "$bin" "$bin/.." -maxdepth 2 -name vdrived -type f | head -n 1)
 {
 	printf 'program\toptical\t900\t%s\n' "$bin/bench_optical"
-	printf 'file\t%s\n' "$bin/vdrive" "$vdrived" /var/tmp/vdrive-bench-optical.iso
+	printf 'file\t%s\n' "$bin/vdrive" "$vdrived" "$image"
 	printf 'loadable\t%s\n' target_core_user tcm_loop sr_mod sg
 } >"$work/manifest"
 "$top/tests/vm/vm.sh" fetch "$series" >/dev/null || die "no kernel $series"

@@ -26,20 +26,10 @@
 #include "check.h"
 #include "fs/fs.h"
 #include "isobuild.h"
+#include "sanitized.h"
 #include "test_store_mem.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 #define SECTOR 2048u
 #define READ_MAX (8u << 20) /* of one file: no file of the sample is larger */

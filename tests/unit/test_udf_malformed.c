@@ -19,20 +19,10 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "sanitized.h"
 #include "udfwalk.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 static uint8_t data[20000];
 static struct udfb_node *n_file, *n_dir, *n_sub, *n_link, *n_pieces, *n_versions;

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <linux/cdrom.h>
 #include <pthread.h>
-#include <scsi/sg.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "scsi.h"
 #include "userspace/common/drive.h"
 #include "userspace/common/tcmu.h"
 #include "userspace/vdrived/message.h"
@@ -159,35 +159,11 @@ static void read_all(const char *device, const uint8_t *expected)
 	CHECK(!memcmp(buf, expected, SECTORS * 2048));
 }
 
-struct sg {
-	uint8_t status, sense[32];
-	int resid;
-	int error; /* of the ioctl, or of host or driver */
-};
-
 static struct sg sg(const char *device, const uint8_t *cdb, size_t cdb_len, void *buf, size_t len)
 {
 	_cleanup_close_ int fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	struct sg r = { .error = 0 };
-	sg_io_hdr_t io = {
-		.interface_id = 'S',
-		.cmdp = (void *)cdb,
-		.cmd_len = (unsigned char)cdb_len,
-		.dxferp = buf,
-		.dxfer_len = (unsigned int)len,
-		.dxfer_direction = len ? SG_DXFER_FROM_DEV : SG_DXFER_NONE,
-		.sbp = r.sense,
-		.mx_sb_len = sizeof(r.sense),
-		.timeout = 60000,
-	};
 
-	if (fd < 0 || ioctl(fd, SG_IO, &io))
-		r.error = errno;
-	r.status = io.status;
-	r.resid = io.resid;
-	if (!r.error && io.host_status)
-		r.error = 1000 + io.host_status;
-	return r;
+	return sg_on(fd, cdb, cdb_len, buf, len);
 }
 
 static uint32_t sense_of(const struct sg *r)

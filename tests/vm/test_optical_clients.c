@@ -20,7 +20,6 @@
 #include <linux/cdrom.h>
 #include <linux/fs.h>
 #include <pthread.h>
-#include <scsi/sg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +32,7 @@
 #include "../fuse/cli.h"
 #include "../unit/disc_fixture.h"
 #include "dvdvideo.h"
+#include "scsi.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
 
@@ -161,38 +161,6 @@ static int drive_status(void)
 
 	ASSERT(fd >= 0);
 	return ioctl(fd, CDROM_DRIVE_STATUS, CDSL_CURRENT);
-}
-
-/* Commands of SCSI. */
-
-struct sg {
-	uint8_t status, sense[32];
-	int got;   /* bytes: what was asked for less the residual */
-	int error; /* of the ioctl, the host or the driver */
-};
-
-static struct sg sg_on(int fd, const uint8_t *cdb, size_t cdb_len, void *buf, size_t len)
-{
-	struct sg r = { .error = 0 };
-	sg_io_hdr_t io = {
-		.interface_id = 'S',
-		.cmdp = (uint8_t *)cdb,
-		.cmd_len = (unsigned char)cdb_len,
-		.dxferp = buf,
-		.dxfer_len = (unsigned int)len,
-		.dxfer_direction = len ? SG_DXFER_FROM_DEV : SG_DXFER_NONE,
-		.sbp = r.sense,
-		.mx_sb_len = sizeof(r.sense),
-		.timeout = 30000,
-	};
-
-	if (ioctl(fd, SG_IO, &io))
-		r.error = errno;
-	r.status = io.status;
-	r.got = (int)len - io.resid;
-	if (!r.error && io.host_status)
-		r.error = 1000 + io.host_status;
-	return r;
 }
 
 /* cdrom_id and blkid. */
@@ -647,8 +615,9 @@ static void check_residual(int fd, const char *what, const uint8_t *cdb, size_t 
 	if (r.error || r.status)
 		CHECK_FAIL("%s: error %d, status %02x, sense %x/%02x/%02x", what, r.error, r.status,
 			   r.sense[2], r.sense[12], r.sense[13]);
-	if (r.got != (int)expected)
-		CHECK_FAIL("%s: %d bytes in %zu, not %zu", what, r.got, room, expected);
+	if ((int)room - r.resid != (int)expected)
+		CHECK_FAIL("%s: %d bytes in %zu, not %zu", what, (int)room - r.resid, room,
+			   expected);
 	for (size_t i = expected; i < room; i++)
 		stale += buf[i] != 0 && buf[i] != 0xa5;
 	CHECK_UINT(stale, 0);

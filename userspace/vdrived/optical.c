@@ -679,8 +679,10 @@ static void ejected(struct vd_job *j)
 static void eject_now(struct keeper *k)
 {
 	(void)vd_mmc_eject(&k->drive->mmc, true);
-	drop_medium(k);
-	write_state(k);
+	if (k->medium)
+		drop_medium(k);
+	else
+		write_state(k);
 }
 
 static void eject(struct keeper *k, int client, bool force)
