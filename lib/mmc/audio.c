@@ -10,6 +10,7 @@
  * stop, a read and a seek end it from everywhere: NONE.
  */
 #include "mmc/internal.h"
+#include "util/endian.h"
 
 #define SECTORS_PER_SECOND 75
 #define SECOND UINT64_C(1000000000)
@@ -44,6 +45,43 @@ int32_t vd_mmc_position(struct vd_mmc *m, uint64_t now)
 {
 	vd_mmc_audio_update(m, now);
 	return m->audio == VD_AUDIO_PLAYING ? (int32_t)(m->at + played(m, now)) : m->at;
+}
+
+int32_t vd_mmc_heard(const struct vd_mmc *m, uint64_t now)
+{
+	int64_t at;
+
+	switch (m->audio) {
+	case VD_AUDIO_PLAYING:
+		at = m->at + played(m, now);
+		return (int32_t)(at > m->last ? m->last : at < m->first ? m->first : at);
+	case VD_AUDIO_COMPLETED:
+	case VD_AUDIO_FAILED:
+		return m->rate > 0 ? m->last : m->first;
+	default:
+		return m->at;
+	}
+}
+
+void vd_mmc_sound(const struct vd_mmc *m, uint8_t *pcm, size_t bytes)
+{
+	const uint8_t *page = vd_mmc_mode_page(m, 0x0e);
+
+	for (size_t i = 0; i + 4 <= bytes; i += 4) {
+		const int in[2] = { (int16_t)vd_get_le16(pcm + i),
+				    (int16_t)vd_get_le16(pcm + i + 2) };
+
+		for (int port = 0; port < 2; port++) {
+			const int channels = page[8 + 2 * port] & 0x03;
+			const int volume = page[9 + 2 * port];
+			int out = channels == 3	  ? (in[0] + in[1]) / 2
+				  : channels == 2 ? in[1]
+				  : channels == 1 ? in[0]
+						  : 0;
+
+			vd_put_le16(pcm + i + 2 * port, (uint16_t)(out * volume / 255));
+		}
+	}
 }
 
 void vd_mmc_audio_stop(struct vd_mmc *m)

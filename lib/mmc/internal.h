@@ -58,6 +58,8 @@ vd_mmc_drive_fn vd_mmc_pause_resume, vd_mmc_stop;      /* audio.c */
 vd_mmc_drive_fn vd_mmc_report_key, vd_mmc_send_key;    /* structure.c */
 
 void vd_mmc_mode_init(struct vd_mmc *m);
+/* A page's current bytes, from its code on; it must be one that the drive has. */
+const uint8_t *vd_mmc_mode_page(const struct vd_mmc *m, uint8_t code);
 /* Brings what plays up to date; what has come to its end is over. */
 void vd_mmc_audio_update(struct vd_mmc *m, uint64_t now);
 void vd_mmc_audio_stop(struct vd_mmc *m);

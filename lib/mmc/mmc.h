@@ -72,7 +72,8 @@ struct vd_mmc_now {
 	int32_t at;
 	enum vd_media profile;
 	uint16_t speed;
-	int rate; /* of what plays */
+	int rate;  /* of what plays */
+	bool sotc; /* stop on track crossing: mode page 0Eh */
 };
 
 struct vd_mmc_request {
@@ -118,6 +119,13 @@ int vd_mmc_eject(struct vd_mmc *m, bool force);
 bool vd_mmc_locked(const struct vd_mmc *m);
 /* LBA where the sound is, or where the head was left. */
 int32_t vd_mmc_position(struct vd_mmc *m, uint64_t now);
+/*
+ * LBA up to which it has sounded: of what plays, or has just come to its end; else where it is. In a scan that goes back it is where
+ * that is.
+ */
+int32_t vd_mmc_heard(const struct vd_mmc *m, uint64_t now);
+/* What the drive makes of sound (@bytes of frames: left, right, 16 bits little-endian): channels and volume of mode page 0Eh (MMC-3). */
+void vd_mmc_sound(const struct vd_mmc *m, uint8_t *pcm, size_t bytes);
 
 /* True: @r is the answer. False: the disc has to answer, with @now. */
 bool vd_mmc_begin(struct vd_mmc *m, const struct vd_mmc_request *q, struct vd_mmc_reply *r,

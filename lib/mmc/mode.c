@@ -44,6 +44,15 @@ void vd_mmc_mode_init(struct vd_mmc *m)
 		memcpy(p, pages[i].defaults, pages[i].len);
 }
 
+const uint8_t *vd_mmc_mode_page(const struct vd_mmc *m, uint8_t code)
+{
+	const uint8_t *p = m->mode;
+
+	for (size_t i = 0; pages[i].defaults[0] != code; i++)
+		p += pages[i].len;
+	return p;
+}
+
 static size_t capabilities(const struct vd_mmc *m, int control, uint8_t p[PAGE_MAX])
 {
 	const bool locked = m->prevent || m->persistent_prevent;

@@ -52,8 +52,9 @@ static int64_t sound_begin(const struct vd_disc *d, const struct vd_track *t)
 	return track_begin(t);
 }
 
-/* Plays [from, to); nothing when that is empty. */
-static void play(struct vd_disc *d, struct vd_mmc_call *c, int64_t from, int64_t to)
+/* Plays [from, to), or (SOTC) no further than the track goes; nothing when that is empty. */
+static void play(const struct vd_mmc_now *now, struct vd_disc *d, struct vd_mmc_call *c,
+		 int64_t from, int64_t to)
 {
 	const struct vd_track *t = audio_at(d, c, from);
 	int64_t end;
@@ -71,6 +72,8 @@ static void play(struct vd_disc *d, struct vd_mmc_call *c, int64_t from, int64_t
 	if (to == from)
 		return;
 	end = sound_end(d, t);
+	if (now->sotc && to > vd_track_end(t))
+		to = end = vd_track_end(t);
 	c->r->plays = true;
 	c->r->rate = 1;
 	c->r->at = (int32_t)from;
@@ -89,7 +92,7 @@ void vd_mmc_play(const struct vd_mmc_now *now, struct vd_disc *d, struct vd_mmc_
 	if (c->cdb[1] & 0x01)
 		vd_mmc_fail(c, VD_SENSE_CDB);
 	else
-		play(d, c, from, from + n);
+		play(now, d, c, from, from + n);
 }
 
 void vd_mmc_play_msf(const struct vd_mmc_now *now, struct vd_disc *d, struct vd_mmc_call *c)
@@ -101,7 +104,7 @@ void vd_mmc_play_msf(const struct vd_mmc_now *now, struct vd_disc *d, struct vd_
 	    !vd_mmc_get_msf(p + 3, &to))
 		vd_mmc_fail(c, VD_SENSE_CDB);
 	else
-		play(d, c, from, to);
+		play(now, d, c, from, to);
 }
 
 /* Where an index of a track begins; false when there is no such one. The end of the last one is the track's. */
@@ -119,7 +122,6 @@ void vd_mmc_play_index(const struct vd_mmc_now *now, struct vd_disc *d, struct v
 			      *to = vd_disc_track(d, c->cdb[7]);
 	int32_t begin, end;
 
-	(void)now;
 	if (!from || !to || !index_at(from, c->cdb[5], &begin)) {
 		vd_mmc_fail(c, VD_SENSE_CDB);
 		return;
@@ -127,7 +129,7 @@ void vd_mmc_play_index(const struct vd_mmc_now *now, struct vd_disc *d, struct v
 	/* The ending index is played too; one beyond the last is the end of the track. */
 	if (!index_at(to, c->cdb[8] + 1u, &end) || !c->cdb[8])
 		end = (int32_t)vd_track_end(to);
-	play(d, c, begin, end);
+	play(now, d, c, begin, end);
 }
 
 void vd_mmc_scan(const struct vd_mmc_now *now, struct vd_disc *d, struct vd_mmc_call *c)

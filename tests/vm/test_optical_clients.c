@@ -306,6 +306,76 @@ static void test_cdparanoia(void)
 	CHECK_HAS(c->err, "TOTAL    1240 [00:16.40]");
 }
 
+/* Played by the kernel's own calls, into a file. */
+
+static struct cdrom_msf msf_of(int from, int to)
+{
+	from += 150;
+	to += 150;
+	return (struct cdrom_msf){
+		.cdmsf_min0 = (uint8_t)(from / 4500),
+		.cdmsf_sec0 = (uint8_t)(from / 75 % 60),
+		.cdmsf_frame0 = (uint8_t)(from % 75),
+		.cdmsf_min1 = (uint8_t)(to / 4500),
+		.cdmsf_sec1 = (uint8_t)(to / 75 % 60),
+		.cdmsf_frame1 = (uint8_t)(to % 75),
+	};
+}
+
+/* Waits until it is no longer so. */
+static int wait_while(int fd, int status)
+{
+	struct cdrom_subchnl q;
+
+	for (int i = 0; i < 600; i++) {
+		memset(&q, 0, sizeof(q));
+		q.cdsc_format = CDROM_MSF;
+		if (ioctl(fd, CDROMSUBCHNL, &q))
+			return -errno;
+		if (q.cdsc_audiostatus != status)
+			return q.cdsc_audiostatus;
+		pause_ms(100);
+	}
+	return -ETIMEDOUT;
+}
+
+static void test_play(void)
+{
+	const int from = 200, n = 400; /* tracks 1 and 2 */
+	struct cdrom_msf msf = msf_of(from, from + n);
+	const char *got;
+	size_t len;
+	int fd;
+
+	CLI_OK("vdrive eject --force clients && vdrive insert --wav played.wav sound.cue clients && udevadm settle");
+	CLI_FAILS("vdrive insert --replace --wav played.wav sound.cue clients", 1,
+		  "played.wav: File exists");
+	CLI_FAILS("vdrive insert --wav other.wav sound.cue clients", 1, "there is a disc");
+	CHECK(access(cli_path("other.wav"), F_OK));
+	fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ASSERT(fd >= 0);
+	CHECK_INT(ioctl(fd, CDROMPLAYMSF, &msf), 0);
+	pause_ms(2000);
+	CHECK_INT(ioctl(fd, CDROMPAUSE), 0);
+	CHECK_INT(wait_while(fd, CDROM_AUDIO_PLAY), CDROM_AUDIO_PAUSED);
+	pause_ms(500);
+	CHECK_INT(ioctl(fd, CDROMRESUME), 0);
+	CHECK_INT(wait_while(fd, CDROM_AUDIO_PLAY), CDROM_AUDIO_COMPLETED);
+	close(fd);
+	CLI_OK("vdrive eject clients");
+	/* 5.3 s of it, and the header. */
+	for (int i = 0; i < 50; i++) {
+		got = check_read_file(cli_path("played.wav"), &len);
+		if (len == 44 + (size_t)n * VD_SECTOR_RAW)
+			break;
+		pause_ms(100);
+	}
+	CHECK_UINT(len, 44 + (size_t)n * VD_SECTOR_RAW);
+	if (len == 44 + (size_t)n * VD_SECTOR_RAW)
+		CHECK_MEM(got + 44, sound + (size_t)from * VD_SECTOR_RAW,
+			  (size_t)n * VD_SECTOR_RAW);
+}
+
 /* All that is in the main channel of the program area. */
 static void check_same_sectors(struct vd_disc *d, struct vd_disc *copy, const char *what)
 {
@@ -593,6 +663,11 @@ static void test_words(void)
 	CLI_OK("vdrive eject clients");
 	CLI_OK("vdrive optical add dead");
 	CLI_FAILS("vdrive eject", 1, "there are several optical drives");
+	CLI_FAILS("vdrive set dead label=x", 1, "drive dead has no attributes");
+	CHECK_STR(CLI_OK("vdrive list -n -o STATE dead"), "live\n");
+	CLI_OK("kill -STOP $(vdrive list -n -o PID dead)");
+	CHECK_STR(CLI_OK("vdrive list -n -o STATE dead"), "hung\n");
+	CLI_OK("kill -CONT $(vdrive list -n -o PID dead)");
 	CLI_OK("pkill -KILL -f '[n]ame dead'; sleep 0.5");
 	CLI_FAILS("vdrive insert data.iso dead", 1, "drive dead is dead");
 	CLI_FAILS("vdrive eject dead", 1, "drive dead is dead");
@@ -764,12 +839,19 @@ static void test_cycles(void)
 }
 
 static const struct check_test tests[] = {
-	{ "identified", test_identified }, { "cd_info", test_cd_info },
-	{ "cdparanoia", test_cdparanoia }, { "cdrdao", test_cdrdao },
-	{ "readom", test_readom },	   { "mounts", test_mounts },
-	{ "large", test_large },	   { "dvd_video", test_dvd_video },
-	{ "residuals", test_residuals },   { "two_programs", test_two_programs },
-	{ "eject", test_eject },	   { "words", test_words },
+	{ "identified", test_identified },
+	{ "cd_info", test_cd_info },
+	{ "cdparanoia", test_cdparanoia },
+	{ "cdrdao", test_cdrdao },
+	{ "play", test_play },
+	{ "readom", test_readom },
+	{ "mounts", test_mounts },
+	{ "large", test_large },
+	{ "dvd_video", test_dvd_video },
+	{ "residuals", test_residuals },
+	{ "two_programs", test_two_programs },
+	{ "eject", test_eject },
+	{ "words", test_words },
 	{ "cycles", test_cycles },
 };
 

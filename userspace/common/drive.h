@@ -112,13 +112,14 @@ int vd_tune_release(const char *rundir, const char *name, struct vd_error *err);
 
 /* The control socket. */
 
-#define VD_REQUEST_MAGIC 0x76647232u /* "vdr2": changes with the layout below */
+#define VD_REQUEST_MAGIC 0x76647233u /* "vdr3": changes with the layout below */
 
 enum vd_request_op {
 	VD_REQUEST_PING,   /* answers at once: the keeper lives */
 	VD_REQUEST_DETACH, /* takes the drive down; answers when nothing is left */
 	/*
-	 * Of a drive of type cdrom, by whoever may use its device. INSERT comes with the image's descriptor. Before its reply the keeper may ask
+	 * Of a drive of type cdrom, by whoever may use its device. INSERT comes with the image's descriptor and, with VD_INSERT_SOUND, that of
+	 * the file for what is played (vdrived/recorder.h). Before its reply the keeper may ask
 	 * for files that the image names, with a struct vd_message of type OPEN (vdrived/message.h), each of which is answered with one of
 	 * type OPENED: it opens no file for anybody. It replies when the kernel has seen the disc.
 	 */
@@ -128,6 +129,7 @@ enum vd_request_op {
 
 #define VD_DETACH_LAZY 1u    /* detach even if files are open: they stay usable until closed */
 #define VD_INSERT_REPLACE 1u /* eject the disc that is in the drive */
+#define VD_INSERT_SOUND 2u   /* a second descriptor is the file for the sound */
 #define VD_EJECT_FORCE 1u    /* also when the tray is locked */
 
 struct vd_request {

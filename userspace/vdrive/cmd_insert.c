@@ -6,11 +6,13 @@
 #include "userspace/vdrive/vdrive.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "userspace/vdrived/message.h"
 #include "userspace/vdrived/opener.h"
@@ -21,30 +23,33 @@ static const char usage[] = "\nUsage:\n"
 			    "Put a disc image into an optical drive.\n"
 			    "\n"
 			    "Options:\n"
-			    " -r, --replace  eject the disc that is in the drive\n"
-			    " -h, --help     display this help\n"
+			    " -r, --replace    eject the disc that is in the drive\n"
+			    " -w, --wav FILE   write what the drive plays to FILE, which is made\n"
+			    " -h, --help       display this help\n"
 			    "\n"
 			    "For more details see vdrive-insert(1).\n";
 
 #define SILENCE_S 45 /* longer than a keeper lets a reader have for parsing */
 
-static int send_request(int sock, const struct vd_request *req, int fd)
+/* @fds: of the image and, when it is not -1, of the file for the sound. */
+static int send_request(int sock, const struct vd_request *req, const int fds[2])
 {
+	const size_t bytes = (fds[1] < 0 ? 1 : 2) * sizeof(int);
 	struct iovec iov = { .iov_base = (void *)req, .iov_len = sizeof(*req) };
 	union {
 		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
+		char buf[CMSG_SPACE(2 * sizeof(int))];
 	} control = { .buf = "" };
 	struct msghdr msg = { .msg_iov = &iov,
 			      .msg_iovlen = 1,
 			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+			      .msg_controllen = CMSG_SPACE(bytes) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	c->cmsg_len = CMSG_LEN(bytes);
+	memcpy(CMSG_DATA(c), fds, bytes);
 	return sendmsg(sock, &msg, MSG_NOSIGNAL) == sizeof(*req) ? 0 : -errno;
 }
 
@@ -85,7 +90,9 @@ static int converse(int sock, const char *name, struct vd_keeper_opener *opener,
 	}
 }
 
-static int insert(const char *path, const char *name, uint32_t flags, struct vd_error *err)
+/* @sound: the file for what is played, or -1. */
+static int insert(const char *path, const char *name, uint32_t flags, int sound,
+		  struct vd_error *err)
 {
 	_cleanup_free_ struct found *f = need(malloc(sizeof(*f)));
 	_cleanup_free_ struct vd_request *req = need(calloc(1, sizeof(*req)));
@@ -118,7 +125,7 @@ static int insert(const char *path, const char *name, uint32_t flags, struct vd_
 		return sock;
 	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence)))
 		return vd_error_errno(err, -errno, "drive %s", f->state.name);
-	r = send_request(sock, req, image.fd);
+	r = send_request(sock, req, (int[2]){ image.fd, sound });
 	if (r)
 		return vd_error_errno(err, r, "drive %s", f->state.name);
 	r = converse(sock, f->state.name, &opener, err);
@@ -132,17 +139,23 @@ int cmd_insert(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "replace", no_argument, NULL, 'r' },
+		{ "wav", required_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	_cleanup_close_ int sound = -1;
+	const char *wav = NULL;
 	struct vd_error err = { "" };
 	uint32_t flags = 0;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "rh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "rw:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'r':
 			flags |= VD_INSERT_REPLACE;
+			break;
+		case 'w':
+			wav = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -155,9 +168,19 @@ int cmd_insert(int argc, char **argv)
 		return wrong_usage(EX_WRONG_USAGE, "an image is needed");
 	if (argc - optind > 2)
 		return wrong_usage(EX_WRONG_USAGE, "too many arguments");
-	r = insert(argv[optind], argv[optind + 1], flags, &err);
+	if (wav) {
+		sound = open(wav, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (sound < 0) {
+			complain("%s: %s", wav, strerror(errno));
+			return EX_FAILED;
+		}
+		flags |= VD_INSERT_SOUND;
+	}
+	r = insert(argv[optind], argv[optind + 1], flags, sound, &err);
 	if (!r)
 		return 0;
+	if (wav)
+		unlink(wav); /* it was made here */
 	if (r == -EBUSY && !(flags & VD_INSERT_REPLACE) && strstr(err.text, "there is a disc"))
 		complain("%s (--replace ejects it)", err.text);
 	else

@@ -293,6 +293,25 @@ static int parse_columns(const char *list, int *ids, size_t *n, struct vd_error 
 	return *n ? 0 : vd_error_set(err, -EINVAL, "no columns");
 }
 
+#define PING_MS 2000
+
+/* A cdrom drive has no attributes: its keeper is asked whether it is there. Any answer will do, a refusal too. */
+static const char *state_of_cdrom(const struct row *r)
+{
+	struct vd_error err;
+
+	switch (vd_drive_request(r->f->place.dir, r->f->state.name, VD_REQUEST_PING, 0, PING_MS,
+				 &err)) {
+	case -ETIMEDOUT:
+		return "hung";
+	case -ECONNREFUSED:
+	case -ENOENT:
+		return "changing";
+	default:
+		return "live";
+	}
+}
+
 static const char *state_of(const struct row *r)
 {
 	char mount[PATH_MAX + VD_DRIVE_NAME_MAX + 2];
@@ -301,7 +320,9 @@ static const char *state_of(const struct row *r)
 		return "dead";
 	if (!r->f->place.trusted)
 		return "private";
-	if (r->f->state.type == VD_DRIVE_CDROM || r->a.status == ATTRS_OK)
+	if (r->f->state.type == VD_DRIVE_CDROM)
+		return state_of_cdrom(r);
+	if (r->a.status == ATTRS_OK)
 		return "live";
 	if (r->a.status == ATTRS_HUNG)
 		return "hung";

@@ -168,5 +168,11 @@ int cmd_set(int argc, char **argv)
 			 (unsigned)f->place.uid);
 		return EX_FAILED;
 	}
+	if (f->state.type == VD_DRIVE_CDROM) {
+		complain(
+			"drive %s has no attributes: 'vdrive list %s' shows it, and insert and eject change it",
+			name, name);
+		return EX_FAILED;
+	}
 	return values ? change(f, n, rest) : show(f, n, rest, flags);
 }

@@ -46,6 +46,8 @@ static void drop_held(struct vd_guard *g)
 	for (uint32_t i = 0; i < g->nheld; i++)
 		close(g->held[i].fd);
 	g->nheld = 0;
+	if (g->sound_fd >= 0)
+		close(VD_TAKE_FD(g->sound_fd));
 }
 
 /* True while the keeper is there. */
@@ -63,6 +65,8 @@ static bool hear_keeper(struct vd_guard *g)
 		h->arg = m.arg;
 		h->fd = VD_TAKE_FD(fd);
 	}
+	if (m.type == VD_GUARD_SOUND && g->sound_fd < 0)
+		g->sound_fd = VD_TAKE_FD(fd);
 	if (fd >= 0)
 		close(fd);
 	if (m.type == VD_GUARD_DROP)
@@ -172,7 +176,7 @@ static int guard(struct vd_guard *g, struct vd_error *err)
 
 int vd_optical_main(const struct vd_keeper_args *args)
 {
-	static struct vd_guard g = { .lock_fd = -1, .listen_fd = -1, .sock = -1 };
+	static struct vd_guard g = { .lock_fd = -1, .listen_fd = -1, .sock = -1, .sound_fd = -1 };
 	struct vd_error err = { "" };
 	int r;
 

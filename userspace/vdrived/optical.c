@@ -39,6 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "disc/sector.h"
 #include "userspace/common/device.h"
 #include "userspace/common/tcmu.h"
 #include "userspace/common/tcmu_ring.h"
@@ -46,7 +47,9 @@
 #include "userspace/vdrived/jobs.h"
 #include "userspace/vdrived/medium.h"
 #include "userspace/vdrived/process.h"
+#include "userspace/vdrived/recorder.h"
 #include "util/cleanup.h"
+#include "util/endian.h"
 
 /* The kernel gives up a command that took longer: while there is no keeper. */
 #define COMMAND_SECONDS 15
@@ -59,6 +62,7 @@
 #define PARSE_MS 30000
 /* The kernel sees a new medium at once, unless somebody holds the device. */
 #define SEEN_MS 5000
+#define WRITTEN_MS 10000 /* for what was played */
 #define TICK_MS 50
 #define THREADS 8
 #define MAX_CLIENTS 16
@@ -82,7 +86,10 @@ struct command {
 	enum { QUEUED, ASKED, READING, DONE } state;
 	int64_t since; /* ms: in this state */
 	int tries;     /* readers that died of it, perhaps */
-	bool bytes;    /* ranges could not be read: the reader shall, and say where it fails */
+	/* Not a command of the ring, but the recorder's: so many sectors of sound. Whose; NULL: it is gone. */
+	uint32_t sound;
+	struct vd_recorder *recorder;
+	bool bytes; /* ranges could not be read: the reader shall, and say where it fails */
 	struct vd_medium *medium;
 	/* Reading. */
 	struct vd_job job;
@@ -118,6 +125,9 @@ struct keeper {
 	struct vd_medium *loading; /* being parsed, to be put into it */
 	int loading_client;
 	struct vd_message loading_asked; /* of him */
+	int loading_sound;		 /* a descriptor, or -1 */
+	struct vd_recorder *recorder;	 /* of the medium's sound, or NULL */
+	int recorders;			 /* those that are not closed */
 
 	bool ready;   /* the device is there */
 	bool working; /* an errand is under way */
@@ -189,7 +199,7 @@ static void write_state(struct keeper *k)
 }
 
 /* The guard. One that is gone is no reason to end. */
-static void tell_guard(struct keeper *k, uint32_t type, const struct vd_held *h)
+static void tell_guard(struct keeper *k, uint32_t type, int fd, const struct vd_held *h)
 {
 	struct vd_message m = { .type = type };
 
@@ -199,8 +209,44 @@ static void tell_guard(struct keeper *k, uint32_t type, const struct vd_held *h)
 		memcpy(m.text, h->text, sizeof(m.text));
 		m.arg = h->arg;
 	}
-	if (vd_message_send(k->g->sock, &m, h ? h->fd : -1))
+	if (vd_message_send(k->g->sock, &m, fd))
 		vd_log(LOG_WARNING, "nobody will start a new keeper when this one dies");
+}
+
+/* Sound. Whoever changes what plays says so before and after. */
+
+static void hear(struct keeper *k, uint64_t now)
+{
+	if (k->recorder)
+		vd_recorder_hear(k->recorder, &k->drive->mmc, now);
+}
+
+static void turn(struct keeper *k)
+{
+	if (k->recorder)
+		vd_recorder_turn(k->recorder, &k->drive->mmc);
+}
+
+static void end_recorder(struct keeper *k)
+{
+	if (!k->recorder)
+		return;
+	for (struct command *c = k->first; c; c = c->next)
+		c->recorder = NULL;
+	vd_recorder_end(VD_TAKE_PTR(k->recorder), &k->recorders);
+}
+
+/* Takes @fd; -1: nobody wants to have it. */
+static void start_recorder(struct keeper *k, int fd)
+{
+	if (fd < 0)
+		return;
+	k->recorder = vd_recorder_new(fd, &k->jobs, &k->drive->mmc, now_ns());
+	if (k->recorder)
+		k->recorders++;
+	else
+		vd_log(LOG_ERR, "no memory: what drive %s plays is not written",
+		       k->drive->state.name);
 }
 
 /* Commands. */
@@ -278,8 +324,11 @@ static int read_ranges(struct command *c, int flags)
 /* The drive takes note of what a disc has answered, if it is in there still. */
 static void note(struct keeper *k, struct command *c)
 {
-	if (c->medium == k->medium)
-		vd_mmc_end(&k->drive->mmc, &c->q, &c->reply);
+	if (c->medium != k->medium || c->sound)
+		return;
+	hear(k, now_ns());
+	vd_mmc_end(&k->drive->mmc, &c->q, &c->reply);
+	turn(k);
 }
 
 static void have_read(struct command *c, int result)
@@ -342,6 +391,7 @@ static void begin(struct keeper *k, struct command *c)
 {
 	static uint8_t in[1 << 16], out[1 << 16];
 	const bool takes = vd_mmc_takes_data(c->c.cdb[0]);
+	bool at_once;
 
 	c->q = (struct vd_mmc_request){ .cdb = c->c.cdb, .cdb_len = c->c.cdb_len, .now = now_ns() };
 	if (takes) {
@@ -351,7 +401,10 @@ static void begin(struct keeper *k, struct command *c)
 		c->q.in = in;
 		c->q.in_cap = c->c.bytes < sizeof(in) ? c->c.bytes : sizeof(in);
 	}
-	if (!vd_mmc_begin(&k->drive->mmc, &c->q, &c->reply, &c->now)) {
+	hear(k, c->q.now);
+	at_once = vd_mmc_begin(&k->drive->mmc, &c->q, &c->reply, &c->now);
+	turn(k);
+	if (!at_once) {
 		if (!k->medium)
 			return fail(c, SENSE_NO_MEDIUM);
 		if (c->c.bytes > VD_SLOT_DATA)
@@ -365,6 +418,66 @@ static void begin(struct keeper *k, struct command *c)
 	else
 		c->reply.len = c->c.bytes; /* it took all of them: nothing is to be zeroed */
 	finish(c);
+}
+
+static void append(struct keeper *k, struct command *c)
+{
+	c->k = k;
+	*k->last = c;
+	k->last = &c->next;
+}
+
+/* What the recorder needs is read as everything else is, with READ CD. */
+static void read_sound(struct keeper *k)
+{
+	struct command *c;
+	uint8_t *data;
+	int32_t lba;
+	uint32_t n;
+
+	if (!k->recorder || !k->medium || !k->medium->ready ||
+	    !vd_recorder_wants(k->recorder, &lba, &n))
+		return;
+	c = calloc(1, sizeof(*c));
+	data = malloc(n * VD_SECTOR_RAW);
+	if (c)
+		c->c.iov = malloc(sizeof(*c->c.iov));
+	if (!c || !data || !c->c.iov) {
+		vd_recorder_give(k->recorder, lba, n, NULL, true);
+		if (c)
+			free(c->c.iov);
+		free(c);
+		free(data);
+		return;
+	}
+	c->c.iov[0] = (struct iovec){ data, n * VD_SECTOR_RAW };
+	c->c.niov = 1;
+	c->c.bytes = n * VD_SECTOR_RAW;
+	c->c.cdb_len = 12;
+	c->c.cdb[0] = 0xbe;
+	c->c.cdb[1] = 1 << 2; /* sound only */
+	vd_put_be32(c->c.cdb + 2, (uint32_t)lba);
+	vd_put_be16(c->c.cdb + 7, (uint16_t)n);
+	c->c.cdb[9] = 0x10; /* user data */
+	c->q = (struct vd_mmc_request){ .cdb = c->c.cdb, .cdb_len = c->c.cdb_len };
+	c->sound = n;
+	c->recorder = k->recorder;
+	c->medium = vd_medium_ref(k->medium);
+	append(k, c);
+	enter(c, QUEUED);
+}
+
+/* The end of it. */
+static void give_sound(struct keeper *k, struct command *c)
+{
+	const bool good = c->reply.status == VD_MMC_GOOD && c->reply.len == c->c.bytes;
+	uint8_t *data = c->c.iov[0].iov_base;
+
+	/* Not ready (sense key 2): there will be another reader, or no disc. */
+	if (c->recorder)
+		vd_recorder_give(c->recorder, (int32_t)vd_get_be32(c->c.cdb + 2), c->sound,
+				 good ? data : NULL, (c->reply.sense[2] & 0x0f) == 2);
+	free(data);
 }
 
 static void drop_medium(struct keeper *k);
@@ -383,9 +496,7 @@ static int take_commands(struct keeper *k, struct vd_error *err)
 			/* Without memory now: it stays in the ring. */
 			return r == -ENOMEM ? 0 : r;
 		}
-		c->k = k;
-		*k->last = c;
-		k->last = &c->next;
+		append(k, c);
 		tray_open = k->drive->mmc.tray_open;
 		begin(k, c);
 		if (c->reply.ejected && k->medium)
@@ -404,14 +515,18 @@ static void answer_commands(struct keeper *k)
 		struct command *c = k->first;
 		const struct vd_mmc_reply *r = &c->reply;
 
-		vd_tcmu_ring_answer(&k->ring, &c->c, r->status, r->sense,
-				    r->status == VD_MMC_GOOD ? 0 : sizeof(r->sense), r->len);
+		if (c->sound)
+			give_sound(k, c);
+		else
+			vd_tcmu_ring_answer(&k->ring, &c->c, r->status, r->sense,
+					    r->status == VD_MMC_GOOD ? 0 : sizeof(r->sense),
+					    r->len);
+		any |= !c->sound;
 		k->first = c->next;
 		if (!k->first)
 			k->last = &k->first;
 		vd_tcmu_command_done(&c->c);
 		free(c);
-		any = true;
 	}
 	if (any && vd_tcmu_ring_poke(&k->ring))
 		vd_log(LOG_ERR, "%s: %s", k->tcmu.uio, strerror(errno));
@@ -480,17 +595,19 @@ static void drop_medium(struct keeper *k)
 {
 	if (!k->medium)
 		return;
+	end_recorder(k);
 	drop_commands(k, SENSE_NO_MEDIUM);
 	vd_medium_stop(k->medium, NULL, 0);
 	vd_medium_unref(k->medium);
 	k->medium = NULL;
-	tell_guard(k, VD_GUARD_DROP, NULL);
+	tell_guard(k, VD_GUARD_DROP, -1, NULL);
 	write_state(k);
 }
 
 static void lose_medium(struct keeper *k, const char *why)
 {
 	vd_log(LOG_ERR, "%s: %s: the disc is ejected", k->medium->image, why);
+	hear(k, now_ns());
 	(void)vd_mmc_eject(&k->drive->mmc, true);
 	drop_medium(k);
 }
@@ -678,6 +795,7 @@ static void ejected(struct vd_job *j)
 
 static void eject_now(struct keeper *k)
 {
+	hear(k, now_ns());
 	(void)vd_mmc_eject(&k->drive->mmc, true);
 	if (k->medium)
 		drop_medium(k);
@@ -703,9 +821,12 @@ static void end_loading(struct keeper *k, int code, const struct vd_error *err)
 	vd_medium_unref(k->loading);
 	k->loading = NULL;
 	k->loading_client = -1;
+	if (k->loading_sound >= 0)
+		close(VD_TAKE_FD(k->loading_sound));
 }
 
-static void insert(struct keeper *k, int client, const struct vd_request *req, int fd)
+/* Takes both descriptors. */
+static void insert(struct keeper *k, int client, const struct vd_request *req, int fd, int sound)
 {
 	struct vd_error err = { "" };
 	struct stat st, device;
@@ -716,6 +837,8 @@ static void insert(struct keeper *k, int client, const struct vd_request *req, i
 				 k->drive->state.name, k->medium->image);
 	if (!r && fd < 0)
 		r = vd_error_set(&err, -EBADF, "no image came with the request");
+	if (!r && req->flags & VD_INSERT_SOUND)
+		r = vd_recorder_check(sound, &err);
 	/* It would wait for itself. */
 	if (!r && !fstat(fd, &st) && !stat(k->drive->state.device, &device) &&
 	    st.st_dev == device.st_rdev)
@@ -731,24 +854,30 @@ static void insert(struct keeper *k, int client, const struct vd_request *req, i
 			vd_medium_unref(VD_TAKE_PTR(k->loading));
 	}
 	if (r) {
+		if (sound >= 0)
+			close(sound);
 		reply_to(client, r, &err);
 		return;
 	}
 	k->loading_client = client;
+	k->loading_sound = sound;
 }
 
 static void put_in(struct keeper *k)
 {
 	struct vd_medium *m = k->loading;
-	int client = k->loading_client;
+	int client = k->loading_client, sound = VD_TAKE_FD(k->loading_sound);
 
 	k->loading = NULL;
 	k->loading_client = -1;
 	k->medium = m;
 	strcpy(k->drive->state.image, m->image);
 	for (uint32_t i = 0; i < m->nfiles; i++)
-		tell_guard(k, VD_GUARD_HOLD, &m->files[i]);
+		tell_guard(k, VD_GUARD_HOLD, m->files[i].fd, &m->files[i]);
+	if (sound >= 0)
+		tell_guard(k, VD_GUARD_SOUND, sound, NULL);
 	(void)vd_mmc_insert(&k->drive->mmc, &m->facts);
+	start_recorder(k, sound);
 	write_state(k);
 	run_errand(k, client, false, look, errand_over);
 }
@@ -1003,11 +1132,12 @@ static void take_down(struct keeper *k, int client, bool lazy)
 
 /* Requests. */
 
-static int receive_request(int sock, struct vd_request *req, int *fd)
+/* With at most two descriptors, which are the caller's, or -1. */
+static int receive_request(int sock, struct vd_request *req, int fds[2])
 {
 	union {
 		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
+		char buf[CMSG_SPACE(2 * sizeof(int))];
 	} control;
 	struct iovec iov = { .iov_base = req, .iov_len = sizeof(*req) };
 	struct msghdr msg = { .msg_iov = &iov,
@@ -1015,20 +1145,24 @@ static int receive_request(int sock, struct vd_request *req, int *fd)
 			      .msg_control = &control,
 			      .msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	int nfds = 0;
 
-	*fd = -1;
+	fds[0] = fds[1] = -1;
 	if (n < 0)
 		return -errno;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
-		const size_t nfds = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		const size_t came = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		/* There is room for a second one, by alignment. */
-		for (size_t i = 0; i < nfds; i++) {
-			if (*fd >= 0)
-				close(*fd);
-			memcpy(fd, CMSG_DATA(c) + i * sizeof(int), sizeof(*fd));
+		for (size_t i = 0; i < came; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			if (nfds < 2)
+				fds[nfds++] = fd;
+			else
+				close(fd);
 		}
 	}
 	req->image[sizeof(req->image) - 1] = '\0';
@@ -1053,13 +1187,15 @@ static int check_peer(struct keeper *k, int client, uint32_t op, struct vd_error
 static void on_request(struct keeper *k)
 {
 	struct vd_error err = { "" };
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = -1, sound = -1;
 	struct vd_request req;
-	int client = vd_control_accept(k->g->listen_fd), r;
+	int client = vd_control_accept(k->g->listen_fd), fds[2], r;
 
 	if (client < 0)
 		return;
-	r = receive_request(client, &req, &fd);
+	r = receive_request(client, &req, fds);
+	fd = fds[0];
+	sound = fds[1];
 	if (r == -EPROTO || (!r && req.magic != VD_REQUEST_MAGIC))
 		r = vd_error_set(&err, -EPROTO, "drive %s runs another version of vdrive",
 				 k->drive->state.name);
@@ -1076,7 +1212,7 @@ static void on_request(struct keeper *k)
 		reply_to(client, 0, NULL);
 		return;
 	case VD_REQUEST_INSERT:
-		insert(k, client, &req, VD_TAKE_FD(fd));
+		insert(k, client, &req, VD_TAKE_FD(fd), VD_TAKE_FD(sound));
 		return;
 	case VD_REQUEST_EJECT:
 		r = refuse_while_busy(k, &err);
@@ -1119,7 +1255,7 @@ static void plugged(struct vd_job *j)
 		k->ready = true;
 		write_state(k);
 		vd_guard_report(k->g, 0, NULL);
-		tell_guard(k, VD_GUARD_STARTED, NULL);
+		tell_guard(k, VD_GUARD_STARTED, -1, NULL);
 		if (!k->g->args->foreground)
 			vd_leave_terminal();
 	} else {
@@ -1156,10 +1292,11 @@ static void resume(struct keeper *k)
 	if (r) {
 		vd_medium_unref(VD_TAKE_PTR(k->medium));
 		(void)vd_mmc_eject(m, true);
-		tell_guard(k, VD_GUARD_DROP, NULL);
+		tell_guard(k, VD_GUARD_DROP, -1, NULL);
 		return;
 	}
 	k->medium->facts = m->medium;
+	start_recorder(k, VD_TAKE_FD(g->sound_fd));
 	start_reader(k);
 }
 
@@ -1206,6 +1343,18 @@ static void abandon(struct keeper *k)
 	vd_state_release(k->g->rundir, k->drive->state.name, k->g->lock_fd);
 }
 
+/* What was played is to be in its file, if that can be written. */
+static void finish_recorders(struct keeper *k)
+{
+	struct pollfd pfd = { .fd = k->jobs.fd, .events = POLLIN };
+	const int64_t until = vd_now_ms() + WRITTEN_MS;
+
+	while (k->recorders && vd_now_ms() < until) {
+		if (poll(&pfd, 1, TICK_MS) > 0)
+			vd_jobs_collect(&k->jobs);
+	}
+}
+
 static void run(struct keeper *k)
 {
 	struct vd_error err = { "" };
@@ -1227,7 +1376,8 @@ static void run(struct keeper *k)
 		struct signalfd_siginfo si;
 		struct vd_message m;
 		uint32_t count;
-		bool busy = k->first || k->loading || (k->medium && !k->medium->ready);
+		bool busy = k->first || k->loading || (k->medium && !k->medium->ready) ||
+			    (k->recorder && vd_recorder_busy(k->recorder));
 		int fd;
 
 		if (poll(pfd, VD_ARRAY_SIZE(pfd), busy ? TICK_MS : -1) < 0)
@@ -1244,7 +1394,7 @@ static void run(struct keeper *k)
 		if (pfd[1].revents)
 			vd_jobs_collect(&k->jobs);
 		if (k->over)
-			return;
+			break;
 		/* What one of them does may end what another one is about. */
 		if (pfd[2].revents && k->medium == medium && medium->ready)
 			on_work(k);
@@ -1265,14 +1415,19 @@ static void run(struct keeper *k)
 			close(VD_TAKE_FD(k->g->sock));
 		}
 		tick(k);
+		hear(k, now_ns());
+		read_sound(k);
 		ask_reader(k);
 		answer_commands(k);
 	}
+	finish_recorders(k);
 }
 
 int vd_optical_keeper(struct vd_guard *g)
 {
-	static struct keeper k = { .signal_fd = -1, .loading_client = -1, .ring = { .fd = -1 } };
+	static struct keeper k = {
+		.signal_fd = -1, .loading_client = -1, .loading_sound = -1, .ring = { .fd = -1 }
+	};
 	struct vd_error err = { "" };
 	int r;
 

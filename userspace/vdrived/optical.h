@@ -38,13 +38,14 @@ struct vd_guard {
 	bool started;  /* it was there once: this keeper is not the first */
 	struct vd_held held[VD_OPENER_MAX + 1];
 	uint32_t nheld;
+	int sound_fd; /* the file for what is played; -1: none is asked for */
 };
 
 /*
- * What the keeper tells the guard, as struct vd_message: HOLD with a descriptor, text and arg of struct vd_held; DROP (all of them);
- * STARTED.
+ * What the keeper tells the guard, as struct vd_message: HOLD with a descriptor, text and arg of struct vd_held; SOUND with one; DROP
+ * (all of them); STARTED.
  */
-enum { VD_GUARD_HOLD = 0x100, VD_GUARD_DROP, VD_GUARD_STARTED };
+enum { VD_GUARD_HOLD = 0x100, VD_GUARD_SOUND, VD_GUARD_DROP, VD_GUARD_STARTED };
 
 /* The whole life of a drive of type cdrom; returns an exit status. */
 int vd_optical_main(const struct vd_keeper_args *args);

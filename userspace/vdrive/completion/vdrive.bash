@@ -51,6 +51,10 @@ _vdrive() {
 		_vdrive_words "udf iso9660 norock nojoliet streams unhide map=off check=relaxed session= uid= gid= mode= dmode= allow_other noexec" "$cur"
 		return
 		;;
+	insert,-w | insert,--wav)
+		_vdrive_files -f "$cur"
+		return
+		;;
 	list,-o | list,--output)
 		_vdrive_columns "$cur"
 		return
@@ -105,7 +109,7 @@ _vdrive() {
 			fi
 			;;
 		optical) _vdrive_words "--foreground --lazy --help" "$cur" ;;
-		insert) _vdrive_words "--replace --help" "$cur" ;;
+		insert) _vdrive_words "--replace --wav --help" "$cur" ;;
 		eject) _vdrive_words "--force --help" "$cur" ;;
 		detach) _vdrive_words "--all --lazy --help" "$cur" ;;
 		list) _vdrive_words "--bytes --json --noheadings --output --output-all --raw --help" "$cur" ;;
