@@ -465,82 +465,127 @@ int md_blocks_read(struct md_backing *b, u32 first, u32 n, void *buf)
 	return r;
 }
 
-/* Is it a memdrive, or on one? */
+/* Is it a memdrive, or on one? Each says 1, 0, or -errno when that cannot be known. */
 
 static bool is_ours(const struct md_device *d, const struct gendisk *disk)
 {
 	return disk->fops == d->disk->fops;
 }
 
-static bool stacked_on_ours(struct md_device *d, struct gendisk *disk, unsigned int depth);
+static int stacked_on_ours(struct md_device *d, struct gendisk *disk, unsigned int depth);
 
 /* Asked of sysfs, as it is the only one who knows of all that can be stacked. */
-static bool sysfs_has(struct gendisk *disk, const char *dir, const char *name)
+static int sysfs_has(struct gendisk *disk, const char *dir, const char *name)
 {
-	struct path path;
 	char text[128];
+	struct path path;
+	int r;
 
-	snprintf(text, sizeof(text), "/sys/dev/block/%u:%u/%s/%s", disk->major, disk->first_minor,
-		 dir, name);
-	if (kern_path(text, 0, &path))
-		return false;
+	r = snprintf(text, sizeof(text), "/sys/dev/block/%u:%u/%s%s%s", disk->major,
+		     disk->first_minor, dir, *name ? "/" : "", name);
+	if (r >= sizeof(text))
+		return -ENAMETOOLONG;
+	r = kern_path(text, 0, &path);
+	if (r)
+		return r == -ENOENT ? 0 : r;
 	path_put(&path);
-	return true;
+	return 1;
 }
 
-/* A loop device hides its file from other drivers, but tells its name. */
-static bool loop_on_ours(struct md_device *d, struct gendisk *disk, unsigned int depth)
+/* The file of a loop device as sysfs has it, into a page. "(deleted)" behind it makes it one that is not found. */
+static int loop_file_name(struct gendisk *disk, char *name)
 {
-	struct super_block *sb;
-	struct path path;
 	struct file *file;
-	char text[64], *name;
-	bool found = false;
 	loff_t pos = 0;
+	char text[64];
 	ssize_t n;
 
-	name = (char *)get_zeroed_page(GFP_KERNEL);
-	if (!name)
-		return true;
 	snprintf(text, sizeof(text), "/sys/dev/block/%u:%u/loop/backing_file", disk->major,
 		 disk->first_minor);
 	file = filp_open(text, O_RDONLY, 0);
 	if (IS_ERR(file))
-		goto out;
+		return PTR_ERR(file);
 	n = kernel_read(file, name, PAGE_SIZE - 1, &pos);
 	filp_close(file, NULL);
-	if (n <= 0 || kern_path(strim(name), LOOKUP_FOLLOW, &path))
-		goto out;
-	sb = path.dentry->d_sb;
-	if (S_ISBLK(d_inode(path.dentry)->i_mode))
-		found = MAJOR(d_inode(path.dentry)->i_rdev) == d->disk->major;
-	else if (sb->s_bdev)
-		found = stacked_on_ours(d, sb->s_bdev->bd_disk, depth + 1);
-	path_put(&path);
-out:
-	free_page((unsigned long)name);
-	return found;
+	if (n < 0)
+		return n;
+	if (!n || name[n - 1] != '\n')
+		return -ENAMETOOLONG;
+	name[n - 1] = '\0';
+	return 0;
 }
 
-static bool stacked_on_ours(struct md_device *d, struct gendisk *disk, unsigned int depth)
+/* A loop device hides its file from other drivers, but tells its name. */
+static int loop_on_ours(struct md_device *d, struct gendisk *disk, unsigned int depth)
+{
+	struct inode *inode;
+	struct path path;
+	char *name;
+	int r;
+
+	name = (char *)get_zeroed_page(GFP_KERNEL);
+	if (!name)
+		return -ENOMEM;
+	r = loop_file_name(disk, name);
+	if (!r)
+		r = kern_path(name, LOOKUP_FOLLOW, &path);
+	free_page((unsigned long)name);
+	if (r)
+		return r;
+	/* What an overlay shows is somewhere else. */
+	inode = d_real_inode(path.dentry);
+	if (S_ISBLK(inode->i_mode))
+		r = MAJOR(inode->i_rdev) == d->disk->major;
+	else if (inode->i_sb->s_bdev)
+		r = stacked_on_ours(d, inode->i_sb->s_bdev->bd_disk, depth + 1);
+	else if (inode->i_sb->s_type->fs_flags & FS_REQUIRES_DEV)
+		r = -EOPNOTSUPP; /* on several devices, which it does not tell */
+	path_put(&path);
+	return r;
+}
+
+static int stacked_on_ours(struct md_device *d, struct gendisk *disk, unsigned int depth)
 {
 	struct class_dev_iter iter;
 	struct device *dev;
-	bool found = false;
+	int r;
 
-	if (is_ours(d, disk) || depth > MAX_DEPTH)
-		return true;
+	if (is_ours(d, disk))
+		return 1;
+	if (depth > MAX_DEPTH)
+		return -ELOOP;
 	if (disk->major == LOOP_MAJOR)
 		return loop_on_ours(d, disk, depth);
+	/* Without sysfs nothing would be found. */
+	r = sysfs_has(disk, "slaves", "");
+	if (r <= 0)
+		return r ? r : -ENXIO;
+	r = 0;
 	class_dev_iter_init(&iter, disk_to_dev(d->disk)->class, NULL, NULL);
-	while (!found && (dev = class_dev_iter_next(&iter))) {
+	while (!r && (dev = class_dev_iter_next(&iter))) {
 		struct gendisk *below = dev_to_bdev(dev)->bd_disk;
 
-		if (below != disk && sysfs_has(disk, "slaves", dev_name(dev)))
-			found = stacked_on_ours(d, below, depth + 1);
+		if (below == disk)
+			continue;
+		r = sysfs_has(disk, "slaves", dev_name(dev));
+		if (r > 0)
+			r = stacked_on_ours(d, below, depth + 1);
 	}
 	class_dev_iter_exit(&iter);
-	return found;
+	return r;
+}
+
+/* 0, or -errno with words for the log. */
+static int refuse_ours(struct md_device *d, struct gendisk *disk, const char *path)
+{
+	int r = stacked_on_ours(d, disk, 0);
+
+	if (r > 0)
+		pr_err("%s: it is a memdrive, or on one\n", path);
+	else if (r < 0)
+		pr_err("%s: cannot find out whether it is on a memdrive: error %d with a device below it\n",
+		       path, -r);
+	return r > 0 ? -ELOOP : r;
 }
 
 /* Attaching. */
@@ -561,7 +606,8 @@ static void free_backing(struct md_backing *b)
 		struct inode *inode = file_inode(b->file);
 
 		/* What was read of it meanwhile is not what is there. */
-		invalidate_inode_pages2(inode->i_mapping);
+		if (invalidate_inode_pages2(inode->i_mapping))
+			pr_warn("%s: old contents of it are in memory still\n", b->path);
 		mark_swapfile(inode, false);
 		filp_close(b->file, NULL);
 	}
@@ -653,11 +699,7 @@ static int check_file(struct md_device *d, struct inode *inode, const char *path
 		       path);
 		return -EOPNOTSUPP;
 	}
-	if (stacked_on_ours(d, inode->i_sb->s_bdev->bd_disk, 0)) {
-		pr_err("%s: its file system is on a memdrive\n", path);
-		return -ELOOP;
-	}
-	return 0;
+	return refuse_ours(d, inode->i_sb->s_bdev->bd_disk, path);
 }
 
 /* Takes over @file when it succeeds. */
@@ -703,10 +745,9 @@ static int open_device(struct md_device *d, struct md_backing *b, dev_t number)
 	if (r)
 		return r;
 	b->bdev = md_compat_bdev(&b->dev);
-	if (stacked_on_ours(d, b->bdev->bd_disk, 0)) {
-		pr_err("%s: it is a memdrive, or on one\n", b->path);
-		return -ELOOP;
-	}
+	r = refuse_ours(d, b->bdev->bd_disk, b->path);
+	if (r)
+		return r;
 	/* Whatever somebody wrote through its cache comes before what we write. */
 	r = sync_blockdev(b->bdev);
 	if (r)

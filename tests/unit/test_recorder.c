@@ -175,10 +175,9 @@ static void check_wav(void)
 	const size_t bytes = nexpected * VD_SECTOR_RAW;
 	size_t len;
 	const uint8_t *got = (const uint8_t *)check_read_file(wav(), &len);
-	static const uint8_t format[] = { 'W', 'A', 'V',  'E',	'f',  'm',  't', ' ', 16, 0,
-					  0,   0,   1,	  0,	2,    0,    0x44, 0xac, 0, 0,
-					  0x10, 0xb1, 2,  0,	4,    0,    16, 0,   'd', 'a',
-					  't', 'a' };
+	static const uint8_t format[] = { 'W', 'A', 'V', 'E', 'f', 'm',	 't',  ' ', 16,	 0,    0,
+					  0,   1,   0,	 2,   0,   0x44, 0xac, 0,   0,	 0x10, 0xb1,
+					  2,   0,   4,	 0,   16,  0,	 'd',  'a', 't', 'a' };
 
 	nexpected = 0;
 	CHECK_UINT(len, bytes ? HEADER + bytes : 0);
@@ -248,8 +247,8 @@ static void test_turns(void)
 /* SOTC: with the track it ends; without it, it goes on. */
 static void test_tracks(void)
 {
-	static const uint8_t page[] = { 0,    0,    0,	  0, 0, 0, 0,	 0, 0x0e, 14,	0x06, 0,
-					0,    0,    0,	  75, 1, 0xff, 2, 0xff, 0,   0,	0,    0 };
+	static const uint8_t page[] = { 0, 0, 0, 0,  0, 0,    0, 0,    0x0e, 14, 0x06, 0,
+					0, 0, 0, 75, 1, 0xff, 2, 0xff, 0,    0,	 0,    0 };
 
 	begin();
 	vd_recorder_hear(recorder, &drive->mmc, drive->now);
@@ -266,8 +265,8 @@ static void test_tracks(void)
 static void test_volume(void)
 {
 	/* Both to the left at half of it; right to the right. */
-	static const uint8_t page[] = { 0,    0,    0,	  0, 0, 0, 0,	 0, 0x0e, 14,	0x04, 0,
-					0,    0,    0,	  75, 3, 127, 2, 0xff, 0,   0,	0,    0 };
+	static const uint8_t page[] = { 0, 0, 0, 0,  0, 0,   0, 0,    0x0e, 14, 0x04, 0,
+					0, 0, 0, 75, 3, 127, 2, 0xff, 0,    0,	0,    0 };
 	static const uint8_t swapped[] = { 0, 0, 0, 0,	0, 0,	 0, 0,	  0x0e, 14, 0x04, 0,
 					   0, 0, 0, 75, 2, 0xff, 0, 0xff, 0,	0,  0,	  0 };
 
@@ -395,7 +394,7 @@ static void test_check(void)
 }
 
 static const struct check_test tests[] = {
-	{ "plays", test_plays },   { "turns", test_turns }, { "tracks", test_tracks },
+	{ "plays", test_plays },   { "turns", test_turns },   { "tracks", test_tracks },
 	{ "volume", test_volume }, { "unread", test_unread }, { "again", test_again },
 	{ "full", test_full },	   { "check", test_check },
 };

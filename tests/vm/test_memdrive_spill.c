@@ -66,15 +66,18 @@ static char *new_file(const char *path, unsigned int mib)
 	return check_printf("%s", path);
 }
 
-static char *new_loop(const char *name, unsigned int mib)
+static char *loop_over(const char *file)
 {
-	struct check_cmd *c;
+	struct check_cmd *c = check_sh("losetup -f --show %s", file);
 
-	new_file(check_path("%s", name), mib);
-	c = check_sh("losetup -f --show %s", check_path("%s", name));
 	ASSERT_INT(c->status, 0);
 	c->out[strcspn(c->out, "\n")] = '\0';
 	return c->out;
+}
+
+static char *new_loop(const char *name, unsigned int mib)
+{
+	return loop_over(new_file(check_path("%s", name), mib));
 }
 
 static void end_loop(const char *loop, const char *name)
@@ -684,16 +687,28 @@ static void test_refused(void)
 	/* On one of ours, however far below. */
 	ASSERT(MDEV_SH("mkfs.ext4 -q %s && mount %s %s", mdev_node(e), mdev_node(e), mnt));
 	new_file(check_path("mnt/file"), 4);
-	refused(d, check_path("mnt/file"), -ELOOP, "its file system is on a memdrive");
-	below = check_sh("losetup -f --show %s/file", mnt)->out;
-	below = check_printf("%.*s", (int)strcspn(below, "\n"), below);
+	refused(d, check_path("mnt/file"), -ELOOP, "it is a memdrive, or on one");
+	below = loop_over(check_path("mnt/file"));
 	refused(d, below, -ELOOP, "it is a memdrive, or on one");
 	MDEV_SH("echo \"0 $(blockdev --getsz %s) linear %s 0\" | dmsetup create vdrive-linear",
 		below, below);
 	upper = "/dev/mapper/vdrive-linear";
 	refused(d, upper, -ELOOP, "it is a memdrive, or on one");
-	MDEV_SH("dmsetup remove vdrive-linear && losetup -d %s && umount %s && rmdir %s", below,
-		mnt, mnt);
+	MDEV_SH("dmsetup remove vdrive-linear && losetup -d %s", below);
+	/* Under an overlay, which has no device of its own. */
+	ASSERT(MDEV_SH("cd %s && mkdir ../over upper work && mount -t overlay -o "
+		       "lowerdir=../over,upperdir=upper,workdir=work overlay ../over",
+		       mnt));
+	new_file(check_path("over/file"), 4);
+	below = loop_over(check_path("over/file"));
+	refused(d, below, -ELOOP, "it is a memdrive, or on one");
+	MDEV_SH("losetup -d %s && umount %s && rmdir %s", below, check_path("over"),
+		check_path("over"));
+	/* A file that has no name any more cannot be looked at. */
+	below = loop_over(check_path("mnt/file"));
+	MDEV_SH("rm %s/file", mnt);
+	refused(d, below, -ENOENT, "cannot find out whether it is on a memdrive: error 2");
+	MDEV_SH("losetup -d %s && umount %s && rmdir %s", below, mnt, mnt);
 	remove_disk(d);
 	remove_disk(e);
 	end_loop(loop, "refused");

@@ -24,10 +24,10 @@
 #include "util/cleanup.h"
 #include "util/endian.h"
 
-#define AHEAD 150	 /* sectors: two seconds */
-#define READ_MAX 50	 /* sectors in one command */
-#define READ_MIN 25	 /* not for fewer, but at the end */
-#define PIECE (64u << 10) /* bytes: written at once while it plays */
+#define AHEAD 150	    /* sectors: two seconds */
+#define READ_MAX 50	    /* sectors in one command */
+#define READ_MIN 25	    /* not for fewer, but at the end */
+#define PIECE (64u << 10)   /* bytes: written at once while it plays */
 #define BACKLOG (16u << 20) /* bytes: the file is too slow */
 #define HEADER 44u
 #define WAV_MAX (UINT32_MAX - HEADER)
@@ -113,7 +113,8 @@ static void make_header(uint8_t h[HEADER], uint32_t bytes)
 
 static void run_write(struct vd_job *j)
 {
-	struct vd_recorder *r = (struct vd_recorder *)((char *)j - offsetof(struct vd_recorder, job));
+	struct vd_recorder *r =
+		(struct vd_recorder *)((char *)j - offsetof(struct vd_recorder, job));
 	uint8_t header[HEADER];
 
 	r->result = write_all(r->fd, r->piece, r->piece_len, HEADER + r->bytes);
@@ -141,7 +142,8 @@ static void give_up(struct vd_recorder *r, const char *why)
 
 static void done_write(struct vd_job *j)
 {
-	struct vd_recorder *r = (struct vd_recorder *)((char *)j - offsetof(struct vd_recorder, job));
+	struct vd_recorder *r =
+		(struct vd_recorder *)((char *)j - offsetof(struct vd_recorder, job));
 
 	r->writing = false;
 	free(VD_TAKE_PTR(r->piece));
