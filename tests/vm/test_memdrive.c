@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -472,7 +473,47 @@ static bool swaps(struct mdev d)
 	return strstr(check_read_file("/proc/swaps", NULL), mdev_node(d)) != NULL;
 }
 
-/* Real pages out and in again, and what is not to be while it is in use. */
+/* What is not to be while it is in use as swap. */
+static void check_kept(struct mdev d)
+{
+	CHECK(swaps(d));
+	CHECK_ERRNO(mdev_set(d, "reset", "1"), -EBUSY);
+	CHECK_ERRNO(mdev_try_remove(d), -EBUSY);
+	CHECK(check_sh("rmmod memdrive")->status);
+}
+
+/* A few pages out and in again, where a hog would take for ever: a debugging kernel. */
+static void test_paged_out(void)
+{
+	const size_t bytes = 4 * MIB;
+	struct mdev d = new_disk(8 * MIB);
+	uint8_t *p;
+	size_t wrong = 0;
+
+	ASSERT(MDEV_SH("mkswap %s >/dev/null && swapon -d %s", mdev_node(d), mdev_node(d)));
+	for (int round = 0; round < 3; round++) {
+		p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		ASSERT(p != MAP_FAILED);
+		for (size_t i = 0; i < bytes; i++)
+			p[i] = (uint8_t)(i / PAGE * 7 + i % 61 + (size_t)round);
+		CHECK(!madvise(p, bytes, MADV_PAGEOUT));
+		CHECK(mdev_mm_stat(d).orig >= bytes - MIB);
+		check_kept(d);
+		/* The second time it goes with what is there still. */
+		if (round == 1)
+			MDEV_SH("swapoff %s", mdev_node(d));
+		for (size_t i = 0; i < bytes; i++)
+			wrong += p[i] != (uint8_t)(i / PAGE * 7 + i % 61 + (size_t)round);
+		CHECK_UINT(wrong, 0);
+		munmap(p, bytes);
+		if (round == 1)
+			MDEV_SH("swapon -d %s", mdev_node(d));
+	}
+	MDEV_SH("swapoff %s", mdev_node(d));
+	remove_disk(d);
+}
+
+/* Real pages out and in again. */
 static void test_swap(void)
 {
 	uint64_t limit = (getenv("VDRIVE_SOAK") ? 300 : 8) * MIB;
@@ -481,10 +522,7 @@ static void test_swap(void)
 
 	ASSERT(MDEV_SH("mkswap %s >/dev/null && swapon -d %s", mdev_node(d), mdev_node(d)));
 	if (CHECK_OK(hog_start(&h, 3 * limit, limit, PATIENCE_S))) {
-		CHECK(swaps(d));
-		CHECK_ERRNO(mdev_set(d, "reset", "1"), -EBUSY);
-		CHECK_ERRNO(mdev_try_remove(d), -EBUSY);
-		CHECK(check_sh("rmmod memdrive")->status);
+		check_kept(d);
 		CHECK(mdev_mm_stat(d).orig >= 2 * limit - limit / 2);
 		for (int i = 0; i < mdev_rounds(1, 20); i++)
 			CHECK_OK(hog_check(&h, PATIENCE_S));
@@ -510,6 +548,7 @@ static const struct check_test tests[] = {
 	{ "reset_under_io", test_reset_under_io },
 	{ "ext4", test_ext4 },
 	{ "xfs", test_xfs },
+	{ "paged_out", test_paged_out },
 	{ "swap", test_swap },
 };
 
