@@ -8,9 +8,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -510,6 +513,40 @@ static void test_foreground(void)
 	CLI_CLEAN();
 }
 
+/* A service manager hears of it when the drive is there, and not of one that is not. */
+static void test_notify(void)
+{
+	static const char *const names[] = { "notify", "@vdrive-test-notify" };
+
+	for (size_t i = 0; i < VD_ARRAY_SIZE(names); i++) {
+		struct sockaddr_un at = { .sun_family = AF_UNIX };
+		const char *path = i ? names[i] : cli_path(names[i]);
+		_cleanup_close_ int sock =
+			socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		char said[64];
+
+		ASSERT(strlen(path) < sizeof(at.sun_path));
+		memcpy(at.sun_path, path, strlen(path));
+		if (i)
+			at.sun_path[0] = '\0';
+		ASSERT(!bind(sock, (struct sockaddr *)&at,
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))));
+		if (!i)
+			ASSERT(!chmod(path, 0666));
+		CLI_FAILS(check_printf("NOTIFY_SOCKET=%s vdrive mount -f text.txt mnt", path),
+			  FAILED, "not a disc image");
+		CHECK_INT(recv(sock, said, sizeof(said), 0), -1);
+		CLI_OK(check_printf(
+			"NOTIFY_SOCKET=%s vdrive mount -f disc.iso mnt >out & a=$!\n"
+			"for i in $(seq 100); do test -e mnt/hello.txt && test -s out && break; sleep 0.05; done\n"
+			"vdrive umount mnt; wait $a",
+			path));
+		CHECK_INT(recv(sock, said, sizeof(said), 0), 7);
+		CHECK_MEM(said, "READY=1", 7);
+		CLI_CLEAN();
+	}
+}
+
 static void test_mount_helper(void)
 {
 	CHECK_STR(CLI_OK("mount.vdrive disc.iso mnt -f -s -o frobnicate"), "");
@@ -865,6 +902,7 @@ static const struct check_test tests[] = {
 	{ "two_at_once", test_two_at_once },
 	{ "interrupted", test_interrupted },
 	{ "foreground", test_foreground },
+	{ "notify", test_notify },
 	{ "mount_helper", test_mount_helper },
 	{ "attach", test_attach },
 	{ "attach_as_user", test_attach_as_user },

@@ -582,14 +582,14 @@ static void test_swap_beyond_limit(void)
 static void swap_on_file(const char *mkfs)
 {
 	uint64_t limit = (getenv("VDRIVE_SOAK") ? 64 : 8) * MIB;
-	const char *loop = new_loop("disk", (unsigned)(4 * limit / MIB + 304)),
+	const char *loop = new_loop("disk", (unsigned)(5 * limit / MIB + 304)),
 		   *mnt = check_path("mnt"), *file = check_path("mnt/store");
 	struct mdev d;
 	struct hog h;
 	pid_t pid;
 
 	ASSERT(MDEV_SH("%s %s >/dev/null && mkdir %s && mount %s %s", mkfs, loop, mnt, loop, mnt));
-	new_file(file, (unsigned)(2 * limit / MIB));
+	new_file(file, (unsigned)(3 * limit / MIB));
 	d = mdev_make(
 		"memdrive", 4 * limit,
 		check_printf("mem_limit=%llu backing_dev=%s", (unsigned long long)limit / 8, file));

@@ -675,6 +675,36 @@ static void test_words(void)
 	CLI_FAILS("vdrive eject dead", 1, "dead");
 }
 
+/* Who may change the disc, of a drive of the system's: whom the device node lets. Each opens his own files. */
+
+#define SYSTEM "env -u VDRIVE_RUNTIME_DIR "
+#define USER SYSTEM "setpriv --reuid 65534 --regid 65534 "
+
+static void test_users(void)
+{
+	const char *node, *member;
+
+	CLI_OK(SYSTEM "vdrive optical add shared >/dev/null && udevadm settle");
+	node = CLI_OK(SYSTEM "vdrive list -n -o DEVICE shared");
+	node = check_printf("%.*s", (int)strcspn(node, "\n"), node);
+	CHECK_STR(CLI_OK(check_printf("stat -c '%%a %%G' %s", node)), "660 cdrom\n");
+	member = check_printf(USER "--groups $(stat -c %%g %s) vdrive", node);
+	CLI_OK("cp data.iso private.iso && chmod 600 private.iso && chmod 644 data.iso sound.*");
+	CLI_FAILS(USER "--clear-groups vdrive insert data.iso shared", 1,
+		  "Permission denied: its disc can be changed by root");
+	CLI_FAILS(check_printf("%s insert private.iso shared", member), 1,
+		  "private.iso: Permission denied");
+	CHECK_STR(CLI_OK(SYSTEM "vdrive list -n -o MEDIUM shared"), "empty\n");
+	CLI_OK(check_printf("%s insert sound.cue shared", member));
+	CHECK_STR(CLI_OK(check_printf("%s list -n -o MEDIUM,STATE shared", member)),
+		  "CD-ROM live\n");
+	CLI_FAILS(USER "--clear-groups vdrive eject shared", 1, "Permission denied");
+	CLI_OK(check_printf("%s insert --replace data.iso shared", member));
+	CLI_OK(check_printf("%s eject shared", member));
+	CLI_FAILS(check_printf("%s optical remove shared", member), 1, "shared");
+	CLI_OK(SYSTEM "vdrive optical remove shared && udevadm settle; rmdir /tmp/vdrive-65534");
+}
+
 /* Residuals: a short answer says so, and nothing of an earlier one is behind it. */
 
 static void check_residual(int fd, const char *what, const uint8_t *cdb, size_t cdb_len,
@@ -852,6 +882,7 @@ static const struct check_test tests[] = {
 	{ "two_programs", test_two_programs },
 	{ "eject", test_eject },
 	{ "words", test_words },
+	{ "users", test_users },
 	{ "cycles", test_cycles },
 };
 

@@ -39,6 +39,8 @@ static int add(const char *name, bool foreground)
 		r = vd_rundir(rundir, sizeof(rundir), &err);
 	if (!r)
 		r = start_drive(start, name, &pid, &err);
+	if (!r && err.text[0])
+		complain("%s", err.text);
 	if (!r)
 		r = vd_state_read(rundir, start->state.name, &now, &err);
 	if (r) {

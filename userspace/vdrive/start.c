@@ -4,7 +4,11 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #define NAME_TRIES 999
@@ -110,10 +114,35 @@ int start_drive(struct vd_drive_start *s, const char *explicit_name, pid_t *pid,
 	return r;
 }
 
+/* Tells whoever started this command as a service of Type=notify that the drive is there (sd_notify(3)). */
+static void tell_service_manager(void)
+{
+	static const char ready[] = "READY=1";
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	size_t len = path ? strlen(path) : 0;
+	_cleanup_close_ int sock = -1;
+
+	if (!len)
+		return;
+	if (len >= sizeof(to.sun_path)) {
+		complain("NOTIFY_SOCKET: %s", strerror(ENAMETOOLONG));
+		return;
+	}
+	memcpy(to.sun_path, path, len);
+	if (path[0] == '@') /* of the abstract name space */
+		to.sun_path[0] = '\0';
+	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (sock < 0 || sendto(sock, ready, sizeof(ready) - 1, MSG_NOSIGNAL, (struct sockaddr *)&to,
+			       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+		complain("%s: %s", path, strerror(errno));
+}
+
 int start_wait(pid_t pid, struct vd_error *err)
 {
 	int r;
 
+	tell_service_manager();
 	child = pid;
 	if (interrupted) /* before the handler knew whom to tell */
 		kill(pid, interrupted);
