@@ -3,6 +3,7 @@
 #include "images/image.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -13,9 +14,9 @@
 
 /* Of equals the first one is it: what is told by a footer comes before what may be in front of that. */
 const struct vd_image_format *const vd_image_formats[] = {
-	&vd_image_nrg, &vd_image_cdi, &vd_image_iso, &vd_image_raw, &vd_image_cue,
-	&vd_image_toc, &vd_image_ccd, &vd_image_gdi, &vd_image_mds, &vd_image_chd,
-	&vd_image_b6t, &vd_image_c2d, NULL,
+	&vd_image_medium, &vd_image_nrg, &vd_image_cdi, &vd_image_iso, &vd_image_raw,
+	&vd_image_cue,	  &vd_image_toc, &vd_image_ccd, &vd_image_gdi, &vd_image_mds,
+	&vd_image_chd,	  &vd_image_b6t, &vd_image_c2d, NULL,
 };
 
 const struct vd_wrapping *const vd_wrappings[] = {
@@ -175,8 +176,10 @@ int vd_image_open(struct vd_opener *opener, int fd, const char *name, struct vd_
 	_cleanup_free_ struct look *l = calloc(1, sizeof(*l));
 	const struct vd_image_format *best;
 	const struct vd_wrapping *outer = NULL, *w;
-	int score, r = vd_store_file_open(fd, true, &store, err);
+	const int flags = fcntl(fd, F_GETFL);
+	int score, r;
 
+	r = vd_store_file_open(fd, flags < 0 || (flags & O_ACCMODE) != O_RDWR, &store, err);
 	if (r)
 		return r;
 	if (!l)

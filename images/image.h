@@ -65,9 +65,11 @@ extern const struct vd_image_format vd_image_cdi;
 extern const struct vd_image_format vd_image_gdi;
 extern const struct vd_image_format vd_image_b6t;
 extern const struct vd_image_format vd_image_c2d;
+extern const struct vd_image_format vd_image_medium;
 
 /*
- * Opens an image of any known format. Takes @fd (also on failure). @name as in struct vd_image_head.
+ * Opens an image of any known format. Takes @fd (also on failure), which need not be open for writing: only what vd_image_medium
+ * reads can be written then. @name as in struct vd_image_head.
  * @format may be NULL, or receives which one it was. -EMEDIUMTYPE when it is no disc image: the words say
  * what it looks like instead ("not a disc image: it looks like a gzip archive").
  */

@@ -178,6 +178,8 @@ struct vd_disc {
 	size_t nstructures;
 	struct vd_store **stores;
 	size_t nstores;
+	bool recordable; /* its user data can be written: one extent of 2048 bytes a sector has all of it */
+	_Atomic uint64_t unflushed; /* bytes written since the last flush */
 };
 
 /* Building. Errors: -EINVAL with words ("track 3 overlaps the one before"), -ENOMEM. @err may be NULL. */
@@ -268,6 +270,12 @@ uint64_t vd_disc_size(const struct vd_disc *d);
 int vd_disc_pread(struct vd_disc *d, void *buf, size_t len, uint64_t off);
 /* Where part of the user data view lies in a file byte for byte; -EOPNOTSUPP where it does not. */
 int vd_disc_map(struct vd_disc *d, uint64_t off, uint64_t len, struct vd_fd_range *out);
+/*
+ * Writes the user data of a recordable disc; errors as vd_store_pwrite(), and -EROFS of any other disc. What was written is on the file's
+ * medium after vd_disc_flush(), and before that when there is much of it: a flush never takes long.
+ */
+int vd_disc_pwrite(struct vd_disc *d, const void *buf, size_t len, uint64_t off);
+int vd_disc_flush(struct vd_disc *d);
 
 /* Sectors as they are. */
 

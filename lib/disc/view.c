@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The user data view: 2048 bytes of each sector, for file systems. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,4 +163,30 @@ int vd_disc_map(struct vd_disc *d, uint64_t off, uint64_t len, struct vd_fd_rang
 	off -= (uint64_t)((int64_t)x->lba * VD_SECTOR_USER);
 	left = (uint64_t)x->length * VD_SECTOR_USER - off;
 	return vd_store_map(x->store, x->offset + off, len < left ? len : left, out);
+}
+
+#define UNFLUSHED_MAX (64u << 20)
+
+int vd_disc_pwrite(struct vd_disc *d, const void *buf, size_t len, uint64_t off)
+{
+	struct vd_store *store;
+	int r;
+
+	if (!d->recordable || d->nextents != 1)
+		return -EROFS;
+	if (!len || off > vd_disc_size(d) || len > vd_disc_size(d) - off)
+		return -EINVAL;
+	store = d->extents[0].store;
+	r = vd_store_pwrite(store, buf, len, d->extents[0].offset + off);
+	if (!r && atomic_fetch_add(&d->unflushed, len) + len >= UNFLUSHED_MAX)
+		r = vd_disc_flush(d);
+	return r;
+}
+
+int vd_disc_flush(struct vd_disc *d)
+{
+	if (!d->recordable)
+		return 0;
+	atomic_store(&d->unflushed, 0);
+	return vd_store_flush(d->extents[0].store);
 }

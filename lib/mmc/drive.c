@@ -39,6 +39,7 @@ struct vd_mmc_medium vd_mmc_medium_of(const struct vd_disc *d)
 		.present = true,
 		.profile = vd_disc_media(d),
 		.sectors = (uint32_t)(vd_disc_size(d) / VD_SECTOR_USER),
+		.writable = d->recordable,
 	};
 
 	for (size_t i = 0; i < d->ntracks; i++)
@@ -304,7 +305,7 @@ void vd_mmc_set_streaming(struct vd_mmc *m, struct vd_mmc_call *c)
 	set_speed(m, (uint64_t)size * 1000 / time);
 }
 
-/* Nominal performance (MMC-6, 6.7): the same everywhere. Of writing there is none. */
+/* Nominal performance (MMC-6, 6.7): the same everywhere, and for writing too. */
 void vd_mmc_get_performance(struct vd_mmc *m, struct vd_mmc_call *c)
 {
 	const uint8_t type = c->cdb[10], what = c->cdb[1] & 0x1f;
@@ -331,6 +332,13 @@ void vd_mmc_get_performance(struct vd_mmc *m, struct vd_mmc_call *c)
 			len = sizeof(answer);
 		}
 	}
+	if (type == 3 && m->medium.writable && max) {
+		answer[8] = 0x02; /* the whole medium, at this speed */
+		vd_put_be32(answer + 12, m->medium.sectors - 1);
+		vd_put_be32(answer + 16, SPEED_MAX);
+		vd_put_be32(answer + 20, SPEED_MAX);
+		len = sizeof(answer);
+	}
 	vd_put_be32(answer, (uint32_t)len - 4);
 	vd_mmc_data(c, answer, len, 8 + 16 * (size_t)max);
 }
@@ -346,12 +354,4 @@ void vd_mmc_read_capacity(struct vd_mmc *m, struct vd_mmc_call *c)
 	vd_put_be32(answer, m->medium.sectors ? m->medium.sectors - 1 : 0);
 	vd_put_be32(answer + 4, VD_SECTOR_USER);
 	vd_mmc_data(c, answer, sizeof(answer), sizeof(answer));
-}
-
-/* Nothing waits to be written. */
-void vd_mmc_sync_cache(struct vd_mmc *m, struct vd_mmc_call *c)
-{
-	(void)m;
-	if (c->cdb[1] & 0x01)
-		vd_mmc_fail(c, VD_SENSE_CDB);
 }

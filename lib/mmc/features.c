@@ -10,7 +10,20 @@
 #define PERSISTENT 0x02
 
 /* With which medium a feature is current. */
-enum when { ALWAYS, MEDIUM, CD, CD_AUDIO, DVD, DVD_PLUS_RW, DVD_PLUS_R, DVD_PLUS_R_DL, BD };
+enum when {
+	ALWAYS,
+	MEDIUM,
+	CD,
+	CD_AUDIO,
+	DVD,
+	DVD_PLUS_RW,
+	DVD_PLUS_R,
+	DVD_PLUS_R_DL,
+	BD,
+	WRITABLE,
+	WRITABLE_RAM, /* and replaces bad sectors by itself */
+	WRITABLE_BD,
+};
 
 /* The profiles, the most capable ones first (MMC-6, 5.3.1). */
 static const uint8_t profiles[] = {
@@ -36,12 +49,21 @@ static const struct feature {
 	{ 0x001d, 0, CD, 0, { 0 } },				 /* multi-read */
 	{ 0x001e, 2, CD, 4, { 0x83 } },				 /* CD read: DAP, C2, CD-TEXT */
 	{ 0x001f, 2, DVD, 4, { 0x01, 0, 0x03 } },		 /* DVD read: dual layer too */
-	{ 0x002a, 0, DVD_PLUS_RW, 4, { 0 } },			 /* DVD+RW: reads */
+	{ 0x0020,
+	  1,
+	  WRITABLE,
+	  12,
+	  { 0, 0, 0, 0, 0, 0, 0x08, 0, 0, 1, 0x01 } }, /* random writable */
+	{ 0x0023, 1, WRITABLE, 8, { 0 } },	       /* formattable */
+	{ 0x0024, 1, WRITABLE_RAM, 4, { 0 } },	       /* hardware defect management */
+	{ 0x002a, 0, DVD_PLUS_RW, 4, { 0 } },	       /* DVD+RW */
 	{ 0x002b, 0, DVD_PLUS_R, 4, { 0 } },
 	{ 0x003b, 0, DVD_PLUS_R_DL, 4, { 0 } },
 	/* BD read: versions 0 to 2 of each class of RE, R, ROM */
 	{ 0x0040, 0, BD, 28, { 0, 0, 0, 0, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7,
 			       0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7, 0, 7 } },
+	/* BD write: as read */
+	{ 0x0041, 0, WRITABLE_BD, 20, { 0, 0, 0, 0, 0, 7, 0, 7, 0, 7, 0, 7 } },
 	{ 0x0100, 0, ALWAYS, 0, { 0 } },		     /* power management */
 	{ 0x0103, 0, CD_AUDIO, 4, { 0x07, 0, 0x01, 0x00 } }, /* plays: scan, mute, 256 levels */
 	{ 0x0105, 0, ALWAYS, 0, { 0 } },		     /* timeout */
@@ -72,6 +94,12 @@ static bool is_current(const struct vd_mmc_medium *medium, enum when when)
 		return p == VD_MEDIA_DVD_PLUS_R_DL;
 	case BD:
 		return p >= VD_MEDIA_BD_ROM;
+	case WRITABLE:
+		return medium->writable;
+	case WRITABLE_RAM:
+		return medium->writable && (p == VD_MEDIA_DVD_RAM || p == VD_MEDIA_BD_RE);
+	case WRITABLE_BD:
+		return medium->writable && p == VD_MEDIA_BD_RE;
 	default:
 		return true;
 	}
@@ -101,6 +129,18 @@ static size_t put_feature(const struct vd_mmc *m, const struct feature *f, bool 
 	case 0x0010:
 		if (m->medium.present)
 			p[9] = blocking(m->medium.profile);
+		break;
+	case 0x0020:
+		if (current) {
+			vd_put_be32(p + 4, m->medium.sectors - 1);
+			p[13] = blocking(m->medium.profile);
+		}
+		break;
+	case 0x002a:
+		p[4] = m->medium.present && m->medium.writable;
+		break;
+	case 0x0107: /* real time streaming: speeds of writing can be asked for */
+		p[4] |= m->medium.present && m->medium.writable ? 0x02 : 0;
 		break;
 	case 0x0108:
 		/* In whole words: blanks fill the last one. */

@@ -17,6 +17,7 @@ enum vd_mmc_sense {
 	VD_SENSE_NONE = 0x000000,
 	VD_SENSE_TRAY_CLOSED = 0x023a01,
 	VD_SENSE_TRAY_OPEN = 0x023a02,
+	VD_SENSE_WRITE_ERROR = 0x030c00,
 	VD_SENSE_READ_ERROR = 0x031100,
 	VD_SENSE_INTERNAL = 0x044400,
 	VD_SENSE_LIST_LENGTH = 0x051a00,
@@ -32,6 +33,8 @@ enum vd_mmc_sense {
 	VD_SENSE_NO_KEY = 0x056f01,
 	VD_SENSE_MEDIUM_CHANGED = 0x062800,
 	VD_SENSE_RESET = 0x062900,
+	VD_SENSE_WRITE_PROTECTED = 0x072700,
+	VD_SENSE_MISCOMPARE = 0x0e1d00,
 };
 
 /* sense.c */
@@ -50,8 +53,9 @@ void vd_mmc_data(struct vd_mmc_call *c, const void *data, size_t len, size_t all
 typedef void vd_mmc_drive_fn(struct vd_mmc *m, struct vd_mmc_call *c);
 vd_mmc_drive_fn vd_mmc_test_unit_ready, vd_mmc_request_sense, vd_mmc_start_stop, vd_mmc_prevent,
 	vd_mmc_events, vd_mmc_mechanism, vd_mmc_set_speed, vd_mmc_set_streaming, vd_mmc_report_luns,
-	vd_mmc_inquiry, vd_mmc_read_capacity, vd_mmc_sync_cache,
-	vd_mmc_get_performance;			       /* drive.c, inquiry.c */
+	vd_mmc_inquiry, vd_mmc_read_capacity, vd_mmc_get_performance; /* drive.c, inquiry.c */
+vd_mmc_drive_fn vd_mmc_format_unit, vd_mmc_format_capacities, vd_mmc_buffer_capacity,
+	vd_mmc_close;				       /* write.c */
 vd_mmc_drive_fn vd_mmc_mode_sense, vd_mmc_mode_select; /* mode.c */
 vd_mmc_drive_fn vd_mmc_get_configuration;	       /* features.c */
 vd_mmc_drive_fn vd_mmc_pause_resume, vd_mmc_stop;      /* audio.c */
@@ -70,6 +74,7 @@ void vd_mmc_audio_told(struct vd_mmc *m);
 
 typedef void vd_mmc_disc_fn(const struct vd_mmc_now *now, struct vd_disc *d, struct vd_mmc_call *c);
 vd_mmc_disc_fn vd_mmc_read, vd_mmc_seek, vd_mmc_verify, vd_mmc_read_header; /* read.c */
+vd_mmc_disc_fn vd_mmc_write, vd_mmc_sync_cache;				    /* write.c */
 vd_mmc_disc_fn vd_mmc_read_cd, vd_mmc_read_cd_msf, vd_mmc_read_cdda;	    /* read_cd.c */
 vd_mmc_disc_fn vd_mmc_read_toc, vd_mmc_disc_information, vd_mmc_track_information,
 	vd_mmc_read_subchannel;						     /* toc.c */

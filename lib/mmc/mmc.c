@@ -34,16 +34,20 @@ struct command {
 static const struct command commands[256] = {
 	[0x00] = { "TEST UNIT READY", "SPC-3 6.33", vd_mmc_test_unit_ready, NULL, MEDIUM },
 	[0x03] = { "REQUEST SENSE", "SPC-3 6.27", vd_mmc_request_sense, NULL, ALLOWS_UA },
+	[0x04] = { "FORMAT UNIT", "6.4", vd_mmc_format_unit, NULL, MEDIUM | TAKES_DATA },
 	[0x12] = { "INQUIRY", "SPC-3 6.4", vd_mmc_inquiry, NULL, ALLOWS_UA },
 	[0x15] = { "MODE SELECT(6)", "SPC-3 6.7", vd_mmc_mode_select, NULL, TAKES_DATA },
 	[0x1a] = { "MODE SENSE(6)", "SPC-3 6.9", vd_mmc_mode_sense, NULL, 0 },
 	[0x1b] = { "START STOP UNIT", "MMC-6", vd_mmc_start_stop, NULL, 0 },
 	[0x1e] = { "PREVENT ALLOW MEDIUM REMOVAL", "6.13", vd_mmc_prevent, NULL, 0 },
+	[0x23] = { "READ FORMAT CAPACITIES", "6.23", vd_mmc_format_capacities, NULL, 0 },
 	[0x25] = { "READ CAPACITY", "6.18", vd_mmc_read_capacity, NULL, MEDIUM },
 	[0x28] = { "READ(10)", "6.14", NULL, vd_mmc_read, READS },
+	[0x2a] = { "WRITE(10)", "MMC-6", NULL, vd_mmc_write, READS | TAKES_DATA },
 	[0x2b] = { "SEEK(10)", "6.31", NULL, vd_mmc_seek, READS },
+	[0x2e] = { "WRITE AND VERIFY(10)", "MMC-6", NULL, vd_mmc_write, READS | TAKES_DATA },
 	[0x2f] = { "VERIFY(10)", "MMC-6", NULL, vd_mmc_verify, READS },
-	[0x35] = { "SYNCHRONIZE CACHE(10)", "MMC-6", vd_mmc_sync_cache, NULL, MEDIUM },
+	[0x35] = { "SYNCHRONIZE CACHE(10)", "SBC-2 5.18", NULL, vd_mmc_sync_cache, MEDIUM },
 	[0x42] = { "READ SUB-CHANNEL", "MMC-4 6.29", NULL, vd_mmc_read_subchannel,
 		   PLAYS | TELLS_AUDIO },
 	[0x43] = { "READ TOC/PMA/ATIP", "6.25", NULL, vd_mmc_read_toc, MEDIUM },
@@ -59,11 +63,14 @@ static const struct command commands[256] = {
 	[0x52] = { "READ TRACK INFORMATION", "6.26", NULL, vd_mmc_track_information, MEDIUM },
 	[0x55] = { "MODE SELECT(10)", "SPC-3 6.8", vd_mmc_mode_select, NULL, TAKES_DATA },
 	[0x5a] = { "MODE SENSE(10)", "6.12", vd_mmc_mode_sense, NULL, 0 },
+	[0x5b] = { "CLOSE TRACK/SESSION", "6.3", vd_mmc_close, NULL, MEDIUM },
+	[0x5c] = { "READ BUFFER CAPACITY", "6.17", vd_mmc_buffer_capacity, NULL, MEDIUM },
 	[0xa0] = { "REPORT LUNS", "SPC-3 6.21", vd_mmc_report_luns, NULL, ALLOWS_UA },
 	[0xa3] = { "SEND KEY", "MMC-6", vd_mmc_send_key, NULL, TAKES_DATA },
 	[0xa4] = { "REPORT KEY", "6.28", vd_mmc_report_key, NULL, 0 },
 	[0xa5] = { "PLAY AUDIO(12)", "MMC-4 6.16", NULL, vd_mmc_play, PLAYS },
 	[0xa8] = { "READ(12)", "6.15", NULL, vd_mmc_read, READS },
+	[0xaa] = { "WRITE(12)", "MMC-6", NULL, vd_mmc_write, READS | TAKES_DATA },
 	[0xac] = { "GET PERFORMANCE", "6.7", vd_mmc_get_performance, NULL, MEDIUM },
 	[0xad] = { "READ DISC STRUCTURE", "6.22", NULL, vd_mmc_disc_structure, MEDIUM },
 	[0xb6] = { "SET STREAMING", "MMC-6", vd_mmc_set_streaming, NULL, TAKES_DATA },
@@ -85,6 +92,11 @@ const char *vd_mmc_command_name(uint8_t opcode, const char **section)
 bool vd_mmc_takes_data(uint8_t opcode)
 {
 	return commands[opcode].flags & TAKES_DATA;
+}
+
+bool vd_mmc_by_disc(uint8_t opcode)
+{
+	return commands[opcode].disc;
 }
 
 static const struct command *start(struct vd_mmc_call *c, const struct vd_mmc_request *q,

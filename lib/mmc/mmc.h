@@ -43,6 +43,7 @@ struct vd_mmc_medium {
 	enum vd_media profile;
 	bool audio;	  /* has a track of sound */
 	uint32_t sectors; /* READ CAPACITY's last LBA, plus one */
+	bool writable;	  /* anywhere */
 };
 
 struct vd_mmc {
@@ -142,6 +143,8 @@ void vd_mmc_execute(struct vd_mmc *m, struct vd_disc *d, const struct vd_mmc_req
 const char *vd_mmc_command_name(uint8_t opcode, const char **section);
 /* Does the host send data with it? Of all others it may want some. */
 bool vd_mmc_takes_data(uint8_t opcode);
+/* Does the disc answer it, once vd_mmc_begin() has let it pass? */
+bool vd_mmc_by_disc(uint8_t opcode);
 /* An answer of CHECK CONDITION: sense key, additional sense code and qualifier as one number, 0x023a01. */
 void vd_mmc_refuse(struct vd_mmc_reply *r, uint32_t sense);
 

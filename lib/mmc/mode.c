@@ -63,6 +63,7 @@ static size_t capabilities(const struct vd_mmc *m, int control, uint8_t p[PAGE_M
 	if (control == CHANGEABLE)
 		return PAGE_MAX;
 	p[2] = 0x3f; /* reads CD-R, CD-RW, fixed packets, DVD-ROM, DVD-R, DVD-RAM */
+	p[3] = 0x20; /* writes DVD-RAM: what Linux asks for, once, before it writes to any disc */
 	p[4] = 0x71; /* plays audio, mode 2 Form 1 and 2, several sessions */
 	p[5] = 0x7f; /* READ CD of sound, exact; R-W, corrected too; C2; ISRC; UPC */
 	p[6] = (uint8_t)(0x29 | locked << 1); /* a tray that is locked and ejected */

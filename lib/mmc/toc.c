@@ -134,7 +134,9 @@ void vd_mmc_disc_information(const struct vd_mmc_now *now, struct vd_disc *d, st
 		vd_mmc_fail(c, VD_SENSE_CDB);
 		return;
 	}
-	answer[2] = (uint8_t)(is_rewritable(now->profile) << 4 | 0x0e); /* last session, disc */
+	/* Last session, disc: complete; a DVD-RAM is "other". Only what can be written here can be erased: Linux goes by that. */
+	answer[2] = (uint8_t)((d->recordable && is_rewritable(now->profile)) << 4 | 0x0c |
+			      (d->recordable && now->profile == VD_MEDIA_DVD_RAM ? 3 : 2));
 	answer[3] = (uint8_t)d->tracks[0].number;
 	answer[4] = (uint8_t)d->nsessions;
 	answer[5] = (uint8_t)d->tracks[last->first_track].number;

@@ -33,6 +33,7 @@ static const struct good {
 	{ "1a 00 3f 00 ff 00", ANYTIME, 4, 1 },
 	{ "1b 00 00 00 01 00", ANYTIME, 0, 0 },
 	{ "1e 00 00 00 00 00", ANYTIME, 0, 0 },
+	{ "23 00 00 00 00 00 00 00ff 00", ANYTIME, 7, 2 },
 	{ "25 00 00000000 00 00 00 00", NEEDS, 0, 0 },
 	{ "28 00 00000000 00 0001 00", NEEDS, 0, 0 },
 	{ "2b 00 00000000 00 0000 00", NEEDS, 0, 0 },
@@ -57,6 +58,7 @@ static const struct good {
 	{ "55 10 00 00 00 00 00 0000 00", ANYTIME, 0, 0 },
 	{ "5a 00 2a 00 00 00 00 ffff 00", ANYTIME, 7, 2 },
 	{ "5a 00 3f 00 00 00 00 ffff 00", ANYTIME, 7, 2 },
+	{ "5c 00 00 00 00 00 00 000c 00", NEEDS, 7, 2 },
 	{ "a0 00 00 00 00 00 00000010 00 00", UA_OK, 6, 4 },
 	{ "a3 00 00000000 00 00 0000 3f 00", ANYTIME, 0, 0 },
 	{ "a4 00 00000000 00 00 0008 08 00", ANYTIME, 8, 2 },
@@ -104,7 +106,7 @@ static void test_unknown_commands(void)
 			CHECK_UINT(mmc_do(r, cdb), 0x052000);
 		}
 	}
-	CHECK_UINT(known, 40);
+	CHECK_UINT(known, 47);
 	CHECK(r->mmc.ua_medium);
 	CHECK_UINT(mmc_do(r, ""), 0x052000);
 }
@@ -116,6 +118,8 @@ static void test_good_blocks(void)
 
 	seen[0x4b] = true; /* wants something that plays: test_mmc_disc.c */
 	seen[0xad] = true; /* wants another medium: the same */
+	seen[0x04] = seen[0x2a] = seen[0x2e] = seen[0x5b] = seen[0xaa] =
+		true; /* test_mmc_write.c */
 	for (size_t i = 0; i < VD_ARRAY_SIZE(good); i++) {
 		struct mmc_run *r = mmc_run_new(disc);
 		uint8_t opcode;
@@ -278,15 +282,16 @@ static void test_request_sense(void)
 static void test_configuration(void)
 {
 	static const struct mmc_case cases[] = {
-		{ "6.5; all", "46 00 0000 00 00 00 ffff 00", GOOD, 216,
-		  "000000d4 0000 0008 0000 03 38 0043 0000 0041 0000 0040 0000 002b 0000 001b 0000"
+		{ "6.5; all", "46 00 0000 00 00 00 ffff 00", GOOD, 276,
+		  "00000110 0000 0008 0000 03 38 0043 0000 0041 0000 0040 0000 002b 0000 001b 0000"
 		  " 001a 0000 0015 0000 0014 0000 0012 0000 0011 0000 0010 0000 000a 0000 0009 0000"
 		  " 0008 0100 0001 0b 08 00000001 01 000000 0002 07 04 02000000 0003 0b 04 39000000"
 		  " 0010 01 08 00000800 0001 01 00 001d 01 00 001e 09 04 83000000"
-		  " 001f 08 04 01000300 002a 00 04 00000000 002b 00 04 00000000"
+		  " 001f 08 04 01000300 0020 04 0c 00000000 00000800 0001 01 00"
+		  " 0023 04 08 00000000 00000000 0024 04 04 00000000 002a 00 04 00000000 002b 00 04 00000000"
 		  " 003b 00 04 00000000 0040 00 1c" },
 		{ "the header says all", "46 00 0000 00 00 00 0008 00", GOOD, 8,
-		  "000000d4 0000 0008" },
+		  "00000110 0000 0008" },
 		{ "from 0100h", "46 00 0100 00 00 00 ffff 00", GOOD, 40,
 		  "00000024 0000 0008 0100 03 00 0103 01 04 07000100 0105 03 00 0107 11 04 08000000"
 		  " 0108 03 04 74657374" },
@@ -296,14 +301,14 @@ static void test_configuration(void)
 		  "0000000c 0000 0008 001e 09 04 83000000" },
 		{ "one that is not current", "46 02 001f 00 00 00 00ff 00", GOOD, 16,
 		  "0000000c 0000 0008 001f 08 04 01000300" },
-		{ "one that is not there", "46 02 0021 00 00 00 00ff 00", GOOD, 8,
+		{ "one that is not there", "46 02 0022 00 00 00 00ff 00", GOOD, 8,
 		  "00000004 0000 0008" },
 		{ "beyond all", "46 00 ffff 00 00 00 00ff 00", GOOD, 8, "00000004 0000 0008" },
 		{ "reserved", "46 03 0000 00 00 00 00ff 00", 0x052400, 0, NULL },
 	};
 	static const struct mmc_case none[] = {
 		{ "no medium: profile 0", "46 00 0000 00 00 00 0008 00", GOOD, 8,
-		  "000000d4 0000 0000" },
+		  "00000110 0000 0000" },
 		{ "no profile is current", "46 02 0000 00 00 00 00ff 00", GOOD, 68,
 		  "00000040 0000 0000 0000 03 38 0043 0000" },
 		{ "current without one", "46 01 0001 00 00 00 00ff 00", GOOD, 52,
@@ -333,7 +338,7 @@ static void test_profiles(void)
 	};
 
 	for (size_t i = 0; i < VD_ARRAY_SIZE(media); i++) {
-		struct vd_mmc_medium medium = { true, media[i].media, false, 100 };
+		struct vd_mmc_medium medium = { true, media[i].media, false, 100, false };
 		struct mmc_run *r = mmc_run_new(NULL);
 		unsigned int current = 0;
 
@@ -444,10 +449,10 @@ static void test_lock(void)
 		{ "allow is another state", "1e 00 00 00 00 00", GOOD, 0, NULL },
 		{ "locked still", "1b 00 00 00 02 00", 0x055302, 0, NULL },
 		{ "seen in page 2Ah", "5a 00 2a 00 00 00 00 0010 00", GOOD, 16,
-		  "0026 00 00 00 00 0000 2a 1e 3f 00 71 7f 2b 23" },
+		  "0026 00 00 00 00 0000 2a 1e 3f 20 71 7f 2b 23" },
 		{ "persistent allow", "1e 00 00 00 02 00", GOOD, 0, NULL },
 		{ "unlocked", "5a 00 2a 00 00 00 00 0010 00", GOOD, 16,
-		  "0026 00 00 00 00 0000 2a 1e 3f 00 71 7f 29 23" },
+		  "0026 00 00 00 00 0000 2a 1e 3f 20 71 7f 29 23" },
 		{ "prevent", "1e 00 00 00 01 00", GOOD, 0, NULL },
 	};
 	struct mmc_run *r = mmc_run_new(disc);
@@ -505,11 +510,11 @@ static void test_capacity_and_speed(void)
 		{ "reserved", "ac 13 00000000 00 00 0001 00 00", 0x052400, 0, NULL },
 		{ "no such type", "ac 10 00000000 00 00 0001 05 00", 0x052400, 0, NULL },
 		{ "in page 2Ah", "5a 00 2a 00 00 00 00 0018 00", GOOD, 24,
-		  "0026 00 00 00 00 0000 2a 1e 3f 00 71 7f 29 23 2113 0100 0200 02c2" },
+		  "0026 00 00 00 00 0000 2a 1e 3f 20 71 7f 29 23 2113 0100 0200 02c2" },
 		{ "speed 0", "bb 00 0000 ffff 00 00 00 00 00 00", 0x052400, 0, NULL },
 		{ "as fast as it goes", "bb 00 ffff ffff 00 00 00 00 00 00", GOOD, 0, NULL },
 		{ "it goes", "5a 00 2a 00 00 00 00 0018 00", GOOD, 24,
-		  "0026 00 00 00 00 0000 2a 1e 3f 00 71 7f 29 23 2113 0100 0200 2113" },
+		  "0026 00 00 00 00 0000 2a 1e 3f 20 71 7f 29 23 2113 0100 0200 2113" },
 		{ "MECHANISM STATUS, 6.10", "bd 00 00 00 00 00 00 00 0008 00 00", GOOD, 8,
 		  "00 00 000000 00 0000" },
 		{ "RPC state, 6.28", "a4 00 00000000 00 00 0008 08 00", GOOD, 8,
@@ -567,7 +572,7 @@ static void test_mode_sense(void)
 		{ "page 1Dh", "5a 00 1d 00 00 00 00 00ff 00", GOOD, 18,
 		  "0010 00 00 00 00 0000 1d 08" },
 		{ "page 2Ah", "1a 00 2a 00 ff 00", GOOD, 36,
-		  "23 00 00 00 2a 1e 3f 00 71 7f 29 23 2113 0100 0200 2113 00" },
+		  "23 00 00 00 2a 1e 3f 20 71 7f 29 23 2113 0100 0200 2113 00" },
 		{ "nothing in it is changed", "1a 00 6a 00 ff 00", GOOD, 36,
 		  "23 00 00 00 2a 1e 00 00" },
 		{ "all", "5a 00 3f 00 00 00 00 00ff 00", GOOD, 110, "006c 00 00 00 00 0000 01 0a" },

@@ -154,8 +154,8 @@ static void test_information(void)
 		{ "out of range", "44 00 00004ffb 00 0008 00", 0x052100, 0, NULL },
 	};
 	static const struct mmc_case dvd[] = {
-		{ "rewritable, no type", "51 00 00 00 00 00 00 ffff 00", GOOD, 34,
-		  "0020 1e 01 01 01 01 20 ff" },
+		{ "not to be erased here, no type", "51 00 00 00 00 00 00 ffff 00", GOOD, 34,
+		  "0020 0e 01 01 01 01 20 ff" },
 		{ "what is of CDs only", "44 00 00000000 00 0008 00", 0x053002, 0, NULL },
 		{ "what is of CDs only", "42 00 40 01 00 00 00 0010 00", 0x053002, 0, NULL },
 		{ "what is of CDs only", "be 00 00000000 000001 10 00 00", 0x053002, 0, NULL },

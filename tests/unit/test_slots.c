@@ -148,19 +148,22 @@ static void test_noise(void)
 
 static void test_medium(void)
 {
-	static const char *const bad[] = { "",		"8",	       "8 0",
-					   "8 2 100",	"65536 0 100", "8 0 100 ",
-					   "8 0 100 1", "x 0 1",       "8 0 x",
-					   "8,0,1" };
-	const struct vd_mmc_medium one = {
-		.present = true, .profile = VD_MEDIA_CD_R, .audio = true, .sectors = 359849
-	};
+	static const char *const bad[] = { "",		 "8",	      "8 0",
+					   "8 0 100",	 "8 2 100 0", "65536 0 100 0",
+					   "8 0 100 0 ", "8 0 100 2", "8 0 100 1 1",
+					   "x 0 1 0",	 "8 0 x 0",   "8,0,1,0" };
+	const struct vd_mmc_medium one = { .present = true,
+					   .profile = VD_MEDIA_CD_R,
+					   .audio = true,
+					   .sectors = 359849,
+					   .writable = true };
 	struct vd_mmc_medium got;
 	struct vd_message m = { .type = VD_MSG_MEDIUM };
 
 	vd_medium_put(&one, &m);
 	ASSERT_INT(vd_medium_get(&m, &got), 0);
-	CHECK(got.present && got.audio && got.profile == one.profile && got.sectors == one.sectors);
+	CHECK(got.present && got.audio && got.profile == one.profile &&
+	      got.sectors == one.sectors && got.writable);
 	for (size_t i = 0; i < VD_ARRAY_SIZE(bad); i++) {
 		snprintf(m.text, sizeof(m.text), "%s", bad[i]);
 		if (vd_medium_get(&m, &got) != -EBADMSG)

@@ -29,8 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../fuse/cli.h"
 #include "../unit/disc_fixture.h"
+#include "cdrom.h"
 #include "dvdvideo.h"
 #include "scsi.h"
 #include "util/cleanup.h"
@@ -78,37 +78,29 @@ static void make_sound(void)
 	check_write_file(cli_path("sound.cue"), sheet, strlen(sheet));
 }
 
-/* Of a table of commands: none may fail. */
-static void make(const char *text)
-{
-	struct check_cmd *c = cli("%s", text);
-
-	if (c->status)
-		ASSERT_FAIL("`%s` ended with %d: %s", text, c->status, c->err);
-}
-
 static void make_discs(void)
 {
 	struct vd_disc *d = fixture_disc(FIX_ALL);
 
 	fixture_write_cue(d, "multi");
 	vd_disc_close(d);
-	make(check_printf("mv '%s'/multi.* .", check_tmpdir()));
+	cdrom_make(check_printf("mv '%s'/multi.* .", check_tmpdir()));
 	make_sound();
-	make("mkdir -p tree/deep/er/est tree/many video udf && echo hello >tree/hello.txt && "
-	     "head -c 700000 /dev/urandom >tree/deep/er/est/random.dat && : >tree/empty && "
-	     "for i in $(seq 120); do echo $i >tree/many/a-rather-long-name-$i.text; done && "
-	     "ln -s deep/er tree/link && "
-	     "genisoimage -quiet -R -J -V VDRIVE_CD -o data.iso tree");
-	make("mkdir other && head -c 3000000 /dev/urandom >other/only && "
-	     "genisoimage -quiet -R -V OTHER -o other.iso other && rm -r other");
+	cdrom_make("mkdir -p tree/deep/er/est tree/many video udf && echo hello >tree/hello.txt && "
+		   "head -c 700000 /dev/urandom >tree/deep/er/est/random.dat && : >tree/empty && "
+		   "for i in $(seq 120); do echo $i >tree/many/a-rather-long-name-$i.text; done && "
+		   "ln -s deep/er tree/link && "
+		   "genisoimage -quiet -R -J -V VDRIVE_CD -o data.iso tree");
+	cdrom_make("mkdir other && head -c 3000000 /dev/urandom >other/only && "
+		   "genisoimage -quiet -R -V OTHER -o other.iso other && rm -r other");
 	dvdvideo_make(cli_path("video"), 400);
-	make("genisoimage -quiet -dvd-video -udf -V VDRIVE_DVD -o video.iso video && "
-	     "truncate -s " DVD_BYTES " video.iso");
-	make("mkdir mnt && truncate -s " DVD_BYTES " udf.iso && "
-	     "mkudffs --utf8 -b 2048 -m hd -l VDRIVE_UDF udf.iso >/dev/null && mount -o loop udf.iso mnt && "
-	     "cp -a tree/. mnt/ && umount mnt");
-	make(check_printf(
+	cdrom_make("genisoimage -quiet -dvd-video -udf -V VDRIVE_DVD -o video.iso video && "
+		   "truncate -s " DVD_BYTES " video.iso");
+	cdrom_make(
+		"mkdir mnt && truncate -s " DVD_BYTES " udf.iso && "
+		"mkudffs --utf8 -b 2048 -m hd -l VDRIVE_UDF udf.iso >/dev/null && mount -o loop udf.iso mnt && "
+		"cp -a tree/. mnt/ && umount mnt");
+	cdrom_make(check_printf(
 		"truncate -s %llu large.iso && mkudffs --utf8 -b 2048 -m hd -l VDRIVE_BD large.iso >/dev/null && "
 		"mount -o loop large.iso mnt && cp -a tree/. mnt/ && umount mnt",
 		(unsigned long long)BD_SECTORS * 2048));
@@ -116,43 +108,27 @@ static void make_discs(void)
 
 static void setup(void)
 {
-	struct check_cmd *c;
-
 	if (!getenv("VDRIVE_VM_SERIES"))
 		CHECK_SKIP("not in a guest");
 	cli_setup();
 	cli_become(false);
-	/* It asks the kernel to look for ejected and new discs every two seconds, and locks the tray of a drive with a disc. */
-	make("mkdir -p /etc/udev/rules.d && cp " RULES " /etc/udev/rules.d/ && "
-	     "/lib/systemd/systemd-udevd --daemon 2>/dev/null && udevadm control --ping");
+	cdrom_start_udev(RULES);
 	make_discs();
-	c = cli("vdrive optical add clients");
-	if (c->status || strncmp(c->out, "clients: /dev/sr", 16))
-		ASSERT_FAIL("vdrive optical add: %d, %s%s", c->status, c->out, c->err);
-	device = check_printf("%.*s", (int)strcspn(c->out + 9, "\n"), c->out + 9);
-	make("udevadm settle");
+	device = cdrom_add("clients");
+	cdrom_make("udevadm settle");
 }
 
 static void teardown(void)
 {
-	struct check_cmd *c;
-
 	if (!getenv("VDRIVE_VM_SERIES"))
 		return;
-	c = cli("vdrive optical remove --lazy clients");
-	if (c->status)
-		printf("vdrive optical remove: %s", c->err);
-	cli("umount -l mnt; vdrive detach --all --lazy; umount /sys/kernel/config; "
-	    "udevadm settle; udevadm control --exit; "
-	    "rm -rf /run/udev /run/vdrive /etc/udev /dev/vdrive");
+	cdrom_remove("clients");
 	free(sound);
 }
 
 static void insert(const char *image)
 {
-	CLI_OK(check_printf(
-		"vdrive eject --force clients && vdrive insert %s clients && udevadm settle",
-		image));
+	cdrom_insert("clients", image);
 }
 
 static int drive_status(void)
@@ -855,7 +831,8 @@ static void test_cycles(void)
 		if (i % 3)
 			CLI_OK("vdrive eject --force clients");
 		else
-			CLI_OK(check_printf("eject -s %s", device));
+			/* udev, which is about to lock the tray, may come between its two commands. */
+			CLI_OK(check_printf("udevadm settle && eject -s %s", device));
 		CLI_OK(check_printf("vdrive insert %s clients", image));
 		check_is_in(image, i % 2 ? r.two : r.one, i % 2 ? two : one);
 		pause_ms(50);

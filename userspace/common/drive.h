@@ -130,7 +130,9 @@ enum vd_request_op {
 #define VD_DETACH_LAZY 1u    /* detach even if files are open: they stay usable until closed */
 #define VD_INSERT_REPLACE 1u /* eject the disc that is in the drive */
 #define VD_INSERT_SOUND 2u   /* a second descriptor is the file for the sound */
-#define VD_EJECT_FORCE 1u    /* also when the tray is locked */
+#define VD_INSERT_WRITABLE                                                                         \
+	4u /* the image is open for writing, and is to be a medium that can be written */
+#define VD_EJECT_FORCE 1u /* also when the tray is locked */
 
 struct vd_request {
 	uint32_t magic;

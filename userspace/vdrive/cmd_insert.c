@@ -17,17 +17,19 @@
 #include "userspace/vdrived/message.h"
 #include "userspace/vdrived/opener.h"
 
-static const char usage[] = "\nUsage:\n"
-			    " vdrive insert [options] IMAGE [NAME]\n"
-			    "\n"
-			    "Put a disc image into an optical drive.\n"
-			    "\n"
-			    "Options:\n"
-			    " -r, --replace    eject the disc that is in the drive\n"
-			    " -w, --wav FILE   write what the drive plays to FILE, which is made\n"
-			    " -h, --help       display this help\n"
-			    "\n"
-			    "For more details see vdrive-insert(1).\n";
+static const char usage[] =
+	"\nUsage:\n"
+	" vdrive insert [options] IMAGE [NAME]\n"
+	"\n"
+	"Put a disc image into an optical drive.\n"
+	"\n"
+	"Options:\n"
+	" -r, --replace    eject the disc that is in the drive\n"
+	" -W, --writable   the image is a medium of vdrive create, to be written\n"
+	" -w, --wav FILE   write what the drive plays to FILE, which is made\n"
+	" -h, --help       display this help\n"
+	"\n"
+	"For more details see vdrive-insert(1).\n";
 
 #define SILENCE_S 45 /* longer than a keeper lets a reader have for parsing */
 
@@ -99,20 +101,21 @@ static int insert(const char *path, const char *name, uint32_t flags, int sound,
 	_cleanup_(vd_keeper_opener_done) struct vd_keeper_opener opener = { .dir_fd = -1 };
 	_cleanup_opened_ struct opened image = OPENED_NONE;
 	_cleanup_close_ int sock = -1;
+	const bool writable = flags & VD_INSERT_WRITABLE;
 	const struct timeval silence = { .tv_sec = SILENCE_S };
 	struct stat st;
 	int r;
 
 	r = find_cdrom(name, f, err);
 	if (!r)
-		r = image_open(path, false, &image, err);
+		r = image_open(path, writable, &image, err);
 	if (r)
 		return r;
 	if (fstat(image.fd, &st) || !S_ISREG(st.st_mode))
 		return vd_error_set(
 			err, -EINVAL,
 			"%s: not a file; 'vdrive convert' makes one of a disc in a drive", path);
-	r = image_lock(&image, false, err);
+	r = image_lock(&image, writable, err);
 	if (r)
 		return r;
 	opener.dir_fd = image.dir_fd;
@@ -139,6 +142,7 @@ int cmd_insert(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "replace", no_argument, NULL, 'r' },
+		{ "writable", no_argument, NULL, 'W' },
 		{ "wav", required_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -149,10 +153,13 @@ int cmd_insert(int argc, char **argv)
 	uint32_t flags = 0;
 	int c, r;
 
-	while ((c = getopt_long(argc, argv, "rw:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "rWw:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'r':
 			flags |= VD_INSERT_REPLACE;
+			break;
+		case 'W':
+			flags |= VD_INSERT_WRITABLE;
 			break;
 		case 'w':
 			wav = optarg;

@@ -153,7 +153,8 @@ int image_lock(const struct opened *o, bool writable, struct vd_error *err)
 		return r;
 	for (size_t i = 0; i < n; i++) {
 		const struct vd_drive_state *s = &all[i].state;
-		bool writes = s->type == VD_DRIVE_DISK && !s->read_only;
+		bool writes =
+			(s->type == VD_DRIVE_DISK || s->type == VD_DRIVE_CDROM) && !s->read_only;
 
 		if (!s->alive || !find_same_image(&all[i], st.st_dev, st.st_ino))
 			continue;

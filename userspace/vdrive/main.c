@@ -25,6 +25,7 @@ static const struct verb verbs[] = {
 	{ "set", "show or change the attributes of a drive", cmd_set, EX_WRONG_USAGE },
 	{ "info", "tell what is in a disc image", cmd_info, EX_WRONG_USAGE },
 	{ "convert", "write a disc image in another format", cmd_convert, EX_WRONG_USAGE },
+	{ "create", "make a blank medium for an optical drive", cmd_create, EX_WRONG_USAGE },
 	{ "verify", "check the sectors of a disc image", cmd_verify, EX_WRONG_USAGE },
 };
 

@@ -50,6 +50,7 @@ int cmd_set(int argc, char **argv);
 int cmd_ramdisk(int argc, char **argv);
 int cmd_swap(int argc, char **argv);
 int cmd_umount(int argc, char **argv);
+int cmd_create(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 /* `vdrive list` of the swap drives alone. */
 int list_swap(bool bytes, bool json);

@@ -89,6 +89,7 @@ struct command {
 	/* Not a command of the ring, but the recorder's: so many sectors of sound. Whose; NULL: it is gone. */
 	uint32_t sound;
 	struct vd_recorder *recorder;
+	bool takes; /* data come with it */
 	bool bytes; /* ranges could not be read: the reader shall, and say where it fails */
 	struct vd_medium *medium;
 	/* Reading. */
@@ -125,6 +126,7 @@ struct keeper {
 	struct vd_medium *loading; /* being parsed, to be put into it */
 	int loading_client;
 	struct vd_message loading_asked; /* of him */
+	bool loading_writable;		 /* he wants to write to it */
 	int loading_sound;		 /* a descriptor, or -1 */
 	struct vd_recorder *recorder;	 /* of the medium's sound, or NULL */
 	int recorders;			 /* those that are not closed */
@@ -192,6 +194,7 @@ static void write_state(struct keeper *k)
 				medium = names[i].name;
 	}
 	snprintf(s->medium, sizeof(s->medium), "%s", medium);
+	s->read_only = !(m->medium.present && m->medium.writable);
 	if (!m->medium.present)
 		s->image[0] = '\0';
 	if (vd_state_write(k->g->lock_fd, s, &err))
@@ -367,6 +370,8 @@ static void take_answer(struct keeper *k, struct command *c, const struct vd_slo
 	c->reply = a->reply;
 	if (!a->reply.nranges) {
 		vd_tcmu_copy_in(&c->c, data, a->reply.len);
+		if (c->takes)
+			c->reply.len = c->c.bytes; /* nothing of it is to be zeroed */
 		note(k, c);
 		finish(c);
 		return;
@@ -393,11 +398,13 @@ static void begin(struct keeper *k, struct command *c)
 	const bool takes = vd_mmc_takes_data(c->c.cdb[0]);
 	bool at_once;
 
+	c->takes = takes;
+
 	c->q = (struct vd_mmc_request){ .cdb = c->c.cdb, .cdb_len = c->c.cdb_len, .now = now_ns() };
-	if (takes) {
+	if (takes && !vd_mmc_by_disc(c->c.cdb[0])) {
 		c->q.out = out;
 		c->q.out_len = vd_tcmu_copy_out(&c->c, out, sizeof(out));
-	} else {
+	} else if (!takes) {
 		c->q.in = in;
 		c->q.in_cap = c->c.bytes < sizeof(in) ? c->c.bytes : sizeof(in);
 	}
@@ -532,18 +539,31 @@ static void answer_commands(struct keeper *k)
 		vd_log(LOG_ERR, "%s: %s", k->tcmu.uio, strerror(errno));
 }
 
+static uint32_t answer_cap(const struct command *c)
+{
+	return c->takes ? 0 : (uint32_t)c->c.bytes;
+}
+
+static bool ranges_allowed(const struct command *c)
+{
+	return !c->bytes && !c->takes;
+}
+
 static bool ask(struct keeper *k, struct command *c, uint32_t n)
 {
 	struct vd_slot_question *q = &k->medium->slots[n].question;
 
 	*q = (struct vd_slot_question){
 		.cdb_len = (uint32_t)c->c.cdb_len,
-		.in_cap = (uint32_t)c->c.bytes,
-		.ranges = !c->bytes,
+		.in_cap = answer_cap(c),
+		.ranges = ranges_allowed(c),
 		.now = c->q.now,
 		.drive = c->now,
 	};
 	memcpy(q->cdb, c->c.cdb, sizeof(q->cdb));
+	if (c->takes)
+		q->out_len =
+			(uint32_t)vd_tcmu_copy_out(&c->c, k->medium->slots[n].data, VD_SLOT_DATA);
 	if (vd_medium_ask(k->medium, n))
 		return false;
 	k->asked[n] = c;
@@ -860,6 +880,7 @@ static void insert(struct keeper *k, int client, const struct vd_request *req, i
 		return;
 	}
 	k->loading_client = client;
+	k->loading_writable = req->flags & VD_INSERT_WRITABLE;
 	k->loading_sound = sound;
 }
 
@@ -983,7 +1004,7 @@ static bool hear_reader(struct keeper *k, struct vd_medium *m, struct vd_message
 			return false;
 		if (m->facts.present &&
 		    (facts.profile != m->facts.profile || facts.sectors != m->facts.sectors ||
-		     facts.audio != m->facts.audio))
+		     facts.audio != m->facts.audio || facts.writable != m->facts.writable))
 			return false; /* the image was changed below us */
 		m->facts = facts;
 		if (vd_medium_employ(m, &err))
@@ -1003,7 +1024,11 @@ static void on_loading_reader(struct keeper *k)
 	char how[64], words[128];
 
 	if (hear_reader(k, m, &msg)) {
-		if (msg.type == VD_MSG_MEDIUM)
+		if (msg.type == VD_MSG_MEDIUM && k->loading_writable && !m->facts.writable)
+			failed_to_load(
+				k, -EROFS, "%s",
+				"not a medium that can be written: 'vdrive create' makes one");
+		else if (msg.type == VD_MSG_MEDIUM)
 			loaded(k);
 		return;
 	}
@@ -1038,7 +1063,8 @@ static void on_work(struct keeper *k)
 			on_reader_gone(k, NULL);
 			return;
 		}
-		if (!c || !vd_slot_answer_ok(&a, k->medium->nnumbers, c->c.bytes, !c->bytes)) {
+		if (!c ||
+		    !vd_slot_answer_ok(&a, k->medium->nnumbers, answer_cap(c), ranges_allowed(c))) {
 			on_reader_gone(k, "says what cannot be");
 			return;
 		}

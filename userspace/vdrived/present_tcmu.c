@@ -67,6 +67,8 @@ static void answer(struct vd_slot *s)
 		.cdb_len = question.cdb_len,
 		.in = s->data,
 		.in_cap = question.in_cap,
+		.out = s->data,
+		.out_len = question.out_len,
 		.ranges = question.ranges ? ranges : NULL,
 		.max_ranges = question.ranges ? VD_ARRAY_SIZE(ranges) : 0,
 		.now = question.now,

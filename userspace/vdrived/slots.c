@@ -7,22 +7,23 @@
 
 void vd_medium_put(const struct vd_mmc_medium *medium, struct vd_message *m)
 {
-	snprintf(m->text, sizeof(m->text), "%u %d %u", (unsigned)medium->profile, medium->audio,
-		 medium->sectors);
+	snprintf(m->text, sizeof(m->text), "%u %d %u %d", (unsigned)medium->profile, medium->audio,
+		 medium->sectors, medium->writable);
 }
 
 int vd_medium_get(const struct vd_message *m, struct vd_mmc_medium *medium)
 {
-	unsigned int profile, audio, sectors;
+	unsigned int profile, audio, sectors, writable;
 	char end;
 
-	if (sscanf(m->text, "%u %u %u%c", &profile, &audio, &sectors, &end) != 3 ||
-	    profile > 0xffff || audio > 1)
+	if (sscanf(m->text, "%u %u %u %u%c", &profile, &audio, &sectors, &writable, &end) != 4 ||
+	    profile > 0xffff || audio > 1 || writable > 1)
 		return -EBADMSG;
 	*medium = (struct vd_mmc_medium){ .present = true,
 					  .profile = (enum vd_media)profile,
 					  .audio = audio,
-					  .sectors = sectors };
+					  .sectors = sectors,
+					  .writable = writable };
 	return 0;
 }
 

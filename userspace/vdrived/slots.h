@@ -20,13 +20,15 @@
 
 #define VD_SLOTS 16
 #define VD_SLOT_RANGES 64
-#define VD_SLOT_DATA (4u << 20) /* bytes of an answer: no command of the drive's host is longer */
+#define VD_SLOT_DATA                                                                               \
+	(4u << 20) /* bytes of a question or an answer: no command of the drive's host is longer */
 
 struct vd_slot_question {
 	uint8_t cdb[VD_MMC_CDB_MAX];
 	uint32_t cdb_len;
 	uint32_t in_cap;
-	bool ranges; /* may be answered with some */
+	uint32_t out_len; /* bytes of the slot's data that come with the command */
+	bool ranges;	  /* may be answered with some */
 	uint64_t now;
 	struct vd_mmc_now drive;
 };

@@ -33,7 +33,7 @@ _vdrive() {
 	COMPREPLY=()
 
 	if ((COMP_CWORD == 1)); then
-		_vdrive_words "mount umount attach optical insert eject ramdisk swap detach list set info convert verify help --help --version" "$cur"
+		_vdrive_words "mount umount attach optical insert eject ramdisk swap detach list set info convert create verify help --help --version" "$cur"
 		return
 	fi
 	for ((i = 2; i < COMP_CWORD; i++)); do
@@ -49,6 +49,10 @@ _vdrive() {
 	mount,-o | mount,--options | info,-o | info,--options)
 		compopt -o nospace
 		_vdrive_words "udf iso9660 norock nojoliet streams unhide map=off check=relaxed session= uid= gid= mode= dmode= allow_other noexec" "$cur"
+		return
+		;;
+	create,-m | create,--medium)
+		_vdrive_words "dvd-ram dvd+rw bd-re" "$cur"
 		return
 		;;
 	insert,-w | insert,--wav)
@@ -109,7 +113,8 @@ _vdrive() {
 			fi
 			;;
 		optical) _vdrive_words "--foreground --lazy --help" "$cur" ;;
-		insert) _vdrive_words "--replace --wav --help" "$cur" ;;
+		create) _vdrive_words "--medium --help" "$cur" ;;
+		insert) _vdrive_words "--replace --writable --wav --help" "$cur" ;;
 		eject) _vdrive_words "--force --help" "$cur" ;;
 		detach) _vdrive_words "--all --lazy --help" "$cur" ;;
 		list) _vdrive_words "--bytes --json --noheadings --output --output-all --raw --help" "$cur" ;;
@@ -156,7 +161,7 @@ _vdrive() {
 	eject)
 		_vdrive_names "$cur" cdrom
 		;;
-	info | attach | convert | verify)
+	info | attach | convert | create | verify)
 		_vdrive_files -f "$cur"
 		;;
 	umount)
@@ -179,7 +184,7 @@ _vdrive() {
 		fi
 		;;
 	help)
-		_vdrive_words "mount umount attach optical insert eject ramdisk swap detach list set info convert verify" "$cur"
+		_vdrive_words "mount umount attach optical insert eject ramdisk swap detach list set info convert create verify" "$cur"
 		;;
 	esac
 }
