@@ -76,9 +76,10 @@ static int check(const struct vd_image_head *h, uint32_t profile, uint32_t secto
 		if (k->media == (enum vd_media)profile && sectors && sectors <= k->sectors &&
 		    h->size == (uint64_t)(sectors + 1) * VD_SECTOR_USER)
 			return 0;
-	return vd_error_set(err, -EBADMSG,
-			    "damaged: a medium of profile %04x with %u sectors in a file of %llu bytes",
-			    profile, sectors, (unsigned long long)h->size);
+	return vd_error_set(
+		err, -EBADMSG,
+		"damaged: a medium of profile %04x with %u sectors in a file of %llu bytes",
+		profile, sectors, (unsigned long long)h->size);
 }
 
 static int medium_open(struct vd_opener *opener, struct vd_store *store,

@@ -95,7 +95,21 @@ static struct vd_disc *sound(void)
 	return d;
 }
 
-static struct vd_disc *discs[5];
+/* One that can be written. */
+static struct vd_disc *medium(void)
+{
+	struct vd_track t = { .number = 1, .session = 1, .length = 99 };
+	struct vd_disc *d = make(VD_MEDIA_DVD_PLUS_RW);
+	struct vd_store *store;
+
+	require(!vd_store_mem_open((uint64_t)t.length * VD_SECTOR_USER, &store, NULL));
+	require(!vd_disc_own_store(d, store));
+	require(!vd_disc_add_stored_track(d, &t, VD_LAYOUT_2048, store, 0, NULL));
+	d->recordable = true;
+	return d;
+}
+
+static struct vd_disc *discs[6];
 
 /* Most bytes are no command: half of the numbers stand for one that is. */
 static uint8_t opcode(uint8_t byte)
@@ -135,7 +149,7 @@ static void run(struct vd_mmc *m, struct vd_disc *d, const uint8_t *cdb, size_t 
 	require(r->status == VD_MMC_CHECK_CONDITION && !r->len && !r->ejected && !r->plays);
 	require((r->sense[0] & 0x7f) == 0x70 && r->sense[7] == 10);
 	/* No recovered error, aborted command and the like. */
-	require((r->sense[2] & 0xf) >= 2 && (r->sense[2] & 0xf) <= 6);
+	require((r->sense[2] & 0xf) >= 2 && (r->sense[2] & 0xf) <= 7);
 }
 
 /* TEST UNIT READY and the media status of a notification, in a drive that is looked at only. */
@@ -174,18 +188,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		discs[4] = make(VD_MEDIA_BD_RE);
 		add(discs[4], (struct vd_track){ .number = 1, .session = 1, .length = 9 },
 		    VD_LAYOUT_2048);
+		discs[5] = medium();
 	}
 	vd_mmc_init(&m, "fuzz");
 	for (; size >= RECORD; data += RECORD, size -= RECORD) {
 		struct vd_disc *next = discs[(data[0] >> 3) % VD_ARRAY_SIZE(discs)];
-		struct vd_mmc_medium medium = vd_mmc_medium_of(next);
+		const struct vd_mmc_medium facts = vd_mmc_medium_of(next);
 		uint8_t cdb[12];
 		struct vd_mmc_reply r;
 
 		now += (uint64_t)data[15] << 26;
 		if ((data[0] & 7) == 0 && !vd_mmc_eject(&m, data[0] & 8))
 			d = NULL;
-		if ((data[0] & 7) == 1 && !vd_mmc_insert(&m, &medium))
+		if ((data[0] & 7) == 1 && !vd_mmc_insert(&m, &facts))
 			d = next;
 		memcpy(cdb, data + 1, sizeof(cdb));
 		cdb[0] = opcode(cdb[0]);

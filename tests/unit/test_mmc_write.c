@@ -212,16 +212,24 @@ static void test_refused(void)
 		begin(k->media, O_RDWR);
 		fill(3);
 		for (const char *const *op = (const char *const[]){ "2a", "2e", NULL }; *op; op++) {
-			refused("beyond the end", check_printf("%s 00 %08x 00 0001 00", *op, size), 1, 0x052100);
-			refused("over the end", check_printf("%s 00 %08x 00 0002 00", *op, size - 1), 2, 0x052100);
-			refused("far away", check_printf("%s 00 ffffffff 00 0001 00", *op), 1, 0x052100);
-			refused("nothing at the end", check_printf("%s 00 %08x 00 0000 00", *op, size), 0, 0x052100);
-			refused("RELADR", check_printf("%s 01 00000000 00 0001 00", *op), 1, 0x052400);
-			refused("more than came", check_printf("%s 00 00000000 00 0003 00", *op), 2, 0x052400);
-			refused("no data", check_printf("%s 00 00000000 00 0001 00", *op), 0, 0x052400);
+			refused("beyond the end", check_printf("%s 00 %08x 00 0001 00", *op, size),
+				1, 0x052100);
+			refused("over the end",
+				check_printf("%s 00 %08x 00 0002 00", *op, size - 1), 2, 0x052100);
+			refused("far away", check_printf("%s 00 ffffffff 00 0001 00", *op), 1,
+				0x052100);
+			refused("nothing at the end",
+				check_printf("%s 00 %08x 00 0000 00", *op, size), 0, 0x052100);
+			refused("RELADR", check_printf("%s 01 00000000 00 0001 00", *op), 1,
+				0x052400);
+			refused("more than came", check_printf("%s 00 00000000 00 0003 00", *op), 2,
+				0x052400);
+			refused("no data", check_printf("%s 00 00000000 00 0001 00", *op), 0,
+				0x052400);
 		}
 		refused("BYTCHK", "2e 02 00000000 00 0001 00", 1, 0x052400);
-		refused("beyond the end", check_printf("aa 00 %08x 00000001 00 00", size), 1, 0x052100);
+		refused("beyond the end", check_printf("aa 00 %08x 00000001 00 00", size), 1,
+			0x052100);
 		refused("all there is", "aa 00 00000000 ffffffff 00 00", 1, 0x052100);
 		refused("over 2^32", "aa 00 00000010 fffffff8 00 00", 1, 0x052100);
 		refused("more than came", "aa 00 00000000 00000002 00 00", 1, 0x052400);
@@ -287,7 +295,8 @@ static void test_dvd_ram(void)
 		  "00 00 00 18 00222120 02 000800 00222120 00 000800 00222120 04 000000" },
 		{ "cut", "23 00 00 00 00 00 00 000c 00", GOOD, 12,
 		  "00 00 00 18 00222120 02 000800" },
-		{ "6.17", "5c 00 00 00 00 00 00 000c 00", GOOD, 12, "000a 00 00 00080000 00080000" },
+		{ "6.17", "5c 00 00 00 00 00 00 000c 00", GOOD, 12,
+		  "000a 00 00 00080000 00080000" },
 		{ "in blocks", "5c 01 00 00 00 00 00 000c 00", GOOD, 12,
 		  "000a 00 01 00000100 00000100" },
 		{ "6.7: write speed", "ac 00 00000000 00 00 0001 03 00", GOOD, 24,
@@ -353,25 +362,85 @@ static void test_format(void)
 		size_t len;
 		uint32_t dvd_ram, dvd_plus_rw, bd_re;
 	} cases[] = {
-		{ "full", "04 11 00 00 00 00", { 0, 2, 0, 8, 0xff, 0xff, 0xff, 0xff, 0x00 }, 12, 0, 0, 0 },
-		{ "some", "04 11 00 00 00 00", { 0, 0, 0, 8, 0, 0x20, 0, 0, 0x00, 0, 8 }, 12, 0, 0, 0 },
-		{ "more than there is", "04 11 00 00 00 00", { 0, 0, 0, 8, 0x01, 0, 0, 0, 0x00 }, 12,
-		  0x052600, 0x052600, 0x052600 },
-		{ "DVD+RW", "04 11 00 00 00 00", { 0, 2, 0, 8, 0xff, 0xff, 0xff, 0xff, 0x98 }, 12,
-		  0x052600, 0, 0x052600 },
-		{ "spare", "04 11 00 00 00 00", { 0, 2, 0, 8, 0, 0, 0, 0, 0x04 }, 12, 0, 0x052600,
+		{ "full",
+		  "04 11 00 00 00 00",
+		  { 0, 2, 0, 8, 0xff, 0xff, 0xff, 0xff, 0x00 },
+		  12,
+		  0,
+		  0,
+		  0 },
+		{ "some",
+		  "04 11 00 00 00 00",
+		  { 0, 0, 0, 8, 0, 0x20, 0, 0, 0x00, 0, 8 },
+		  12,
+		  0,
+		  0,
+		  0 },
+		{ "more than there is",
+		  "04 11 00 00 00 00",
+		  { 0, 0, 0, 8, 0x01, 0, 0, 0, 0x00 },
+		  12,
+		  0x052600,
+		  0x052600,
 		  0x052600 },
-		{ "BD, spare", "04 11 00 00 00 00", { 0, 2, 0, 8, 0, 0, 0, 0, 0xc0 }, 12, 0x052600,
-		  0x052600, 0 },
-		{ "BD, none", "04 11 00 00 00 00", { 0, 2, 0, 8, 0, 0, 0, 0, 0xc4 }, 12, 0x052600,
-		  0x052600, 0 },
-		{ "no such type", "04 11 00 00 00 00", { 0, 2, 0, 8, 0, 0, 0, 0, 0x40 }, 12, 0x052600,
-		  0x052600, 0x052600 },
+		{ "DVD+RW",
+		  "04 11 00 00 00 00",
+		  { 0, 2, 0, 8, 0xff, 0xff, 0xff, 0xff, 0x98 },
+		  12,
+		  0x052600,
+		  0,
+		  0x052600 },
+		{ "spare",
+		  "04 11 00 00 00 00",
+		  { 0, 2, 0, 8, 0, 0, 0, 0, 0x04 },
+		  12,
+		  0,
+		  0x052600,
+		  0x052600 },
+		{ "BD, spare",
+		  "04 11 00 00 00 00",
+		  { 0, 2, 0, 8, 0, 0, 0, 0, 0xc0 },
+		  12,
+		  0x052600,
+		  0x052600,
+		  0 },
+		{ "BD, none",
+		  "04 11 00 00 00 00",
+		  { 0, 2, 0, 8, 0, 0, 0, 0, 0xc4 },
+		  12,
+		  0x052600,
+		  0x052600,
+		  0 },
+		{ "no such type",
+		  "04 11 00 00 00 00",
+		  { 0, 2, 0, 8, 0, 0, 0, 0, 0x40 },
+		  12,
+		  0x052600,
+		  0x052600,
+		  0x052600 },
 		{ "no list", "04 01 00 00 00 00", { 0 }, 0, 0x052400, 0x052400, 0x052400 },
-		{ "another code", "04 17 00 00 00 00", { 0, 2, 0, 8 }, 12, 0x052400, 0x052400, 0x052400 },
-		{ "CmpList", "04 19 00 00 00 00", { 0, 2, 0, 8 }, 12, 0x052400, 0x052400, 0x052400 },
+		{ "another code",
+		  "04 17 00 00 00 00",
+		  { 0, 2, 0, 8 },
+		  12,
+		  0x052400,
+		  0x052400,
+		  0x052400 },
+		{ "CmpList",
+		  "04 19 00 00 00 00",
+		  { 0, 2, 0, 8 },
+		  12,
+		  0x052400,
+		  0x052400,
+		  0x052400 },
 		{ "cut", "04 11 00 00 00 00", { 0, 2, 0, 8 }, 11, 0x051a00, 0x051a00, 0x051a00 },
-		{ "two of them", "04 11 00 00 00 00", { 0, 2, 0, 16 }, 12, 0x051a00, 0x051a00, 0x051a00 },
+		{ "two of them",
+		  "04 11 00 00 00 00",
+		  { 0, 2, 0, 16 },
+		  12,
+		  0x051a00,
+		  0x051a00,
+		  0x051a00 },
 		{ "nothing came", "04 11 00 00 00 00", { 0 }, 0, 0x051a00, 0x051a00, 0x051a00 },
 	};
 
@@ -418,9 +487,11 @@ static void test_full(void)
 }
 
 static const struct check_test tests[] = {
-	{ "file", test_file },		 { "write", test_write },     { "refused", test_refused },
-	{ "protected", test_protected }, { "dvd-ram", test_dvd_ram }, { "dvd+rw", test_dvd_plus_rw },
-	{ "bd-re", test_bd_re },	 { "format", test_format },   { "full", test_full },
+	{ "file", test_file },	     { "write", test_write },
+	{ "refused", test_refused }, { "protected", test_protected },
+	{ "dvd-ram", test_dvd_ram }, { "dvd+rw", test_dvd_plus_rw },
+	{ "bd-re", test_bd_re },     { "format", test_format },
+	{ "full", test_full },
 };
 
 CHECK_MAIN(tests)

@@ -16,9 +16,10 @@ void cdrom_make(const char *text)
 
 void cdrom_start_udev(const char *rules)
 {
-	cdrom_make(check_printf("mkdir -p /etc/udev/rules.d && cp %s /etc/udev/rules.d/ && "
-				"/lib/systemd/systemd-udevd --daemon 2>/dev/null && udevadm control --ping",
-				rules));
+	cdrom_make(check_printf(
+		"mkdir -p /etc/udev/rules.d && cp %s /etc/udev/rules.d/ && "
+		"/lib/systemd/systemd-udevd --daemon 2>/dev/null && udevadm control --ping",
+		rules));
 }
 
 char *cdrom_add(const char *name)
@@ -44,7 +45,6 @@ void cdrom_remove(const char *name)
 
 void cdrom_insert(const char *name, const char *image)
 {
-	CLI_OK(check_printf(
-		"vdrive eject --force %s && vdrive insert %s %s && udevadm settle", name, image,
-		name));
+	CLI_OK(check_printf("vdrive eject --force %s && vdrive insert %s %s && udevadm settle",
+			    name, image, name));
 }

@@ -40,10 +40,11 @@ static void setup(void)
 	cli_setup();
 	cli_become(false);
 	cdrom_start_udev(RULES);
-	cdrom_make("mkdir -p mnt tree/deep/er && head -c 3000000 /dev/urandom >tree/deep/er/random.dat && "
-		   "head -c 70001 /dev/urandom >tree/some && : >tree/empty && "
-		   "for i in $(seq 60); do echo $i >tree/a-rather-long-name-$i.text; done && "
-		   "mkdir more && head -c 500000 /dev/urandom >more/second.dat");
+	cdrom_make(
+		"mkdir -p mnt tree/deep/er && head -c 3000000 /dev/urandom >tree/deep/er/random.dat && "
+		"head -c 70001 /dev/urandom >tree/some && : >tree/empty && "
+		"for i in $(seq 60); do echo $i >tree/a-rather-long-name-$i.text; done && "
+		"mkdir more && head -c 500000 /dev/urandom >more/second.dat");
 	for (size_t i = 0; i < VD_ARRAY_SIZE(kinds); i++)
 		cdrom_make(check_printf("vdrive create --medium %s %s.img", kinds[i].name,
 					kinds[i].name));
@@ -89,9 +90,10 @@ static void test_udf(void)
 
 		cdrom_insert("writes", check_printf("-W %s.img", k->name));
 		CLI_OK(check_printf("mkudffs -b 2048 -m hd -l WRITTEN %s >/dev/null 2>&1", device));
-		CLI_OK(check_printf("mount -t udf -o rw %s mnt && cp -a tree/. mnt/ && rm mnt/some && cp tree/some mnt/ && "
-				    "umount mnt && mount -t udf -o ro %s mnt",
-				    device, device));
+		CLI_OK(check_printf(
+			"mount -t udf -o rw %s mnt && cp -a tree/. mnt/ && rm mnt/some && cp tree/some mnt/ && "
+			"umount mnt && mount -t udf -o ro %s mnt",
+			device, device));
 		check_tree(k->name, "true");
 		CLI_OK("umount mnt && vdrive eject writes");
 		CLI_OK(check_printf("vdrive mount -o udf %s.img mnt", k->name));
@@ -138,14 +140,16 @@ static void test_xorriso(void)
 		struct check_cmd *c;
 
 		cdrom_insert("writes", check_printf("-W %s.img", kinds[i].name));
-		c = cli("xorriso -outdev %s -blank as_needed -volid XORRISO -add tree -- -commit 2>&1", device);
+		c = cli("xorriso -outdev %s -blank as_needed -volid XORRISO -add tree -- -commit 2>&1",
+			device);
 		if (c->status)
 			CHECK_FAIL("%s: xorriso: %s", kinds[i].name, c->out);
 		c = cli("xorriso -dev %s -map more/second.dat /second.dat -commit 2>&1", device);
 		if (c->status)
 			CHECK_FAIL("%s: xorriso, once more: %s", kinds[i].name, c->out);
 		CLI_OK(check_printf("mount -t iso9660 -o ro %s mnt", device));
-		CHECK_STR(cli("diff -r tree mnt/tree && cmp more/second.dat mnt/second.dat")->out, "");
+		CHECK_STR(cli("diff -r tree mnt/tree && cmp more/second.dat mnt/second.dat")->out,
+			  "");
 		CLI_OK("umount mnt");
 		c = cli("xorriso -outdev %s -toc 2>&1", device);
 		CHECK_HAS(c->out, check_printf("Media current: %s\n", kinds[i].shown));
@@ -234,11 +238,15 @@ static void test_full(void)
 
 	CLI_OK("mkdir small && mount -t tmpfs -o size=2M none small && vdrive create -m dvd+rw small/full.img");
 	cdrom_insert("writes", "-W small/full.img");
-	CLI_OK(check_printf("dd if=tree/deep/er/random.dat of=%s bs=2048 count=400 conv=fsync 2>/dev/null", device));
+	CLI_OK(check_printf(
+		"dd if=tree/deep/er/random.dat of=%s bs=2048 count=400 conv=fsync 2>/dev/null",
+		device));
 	c = cli("dd if=/dev/urandom of=%s bs=64k count=100 seek=100 conv=fsync", device);
 	CHECK(c->status != 0);
 	CHECK_HAS(c->err, "Input/output error");
-	CLI_OK(check_printf("blockdev --flushbufs %s; head -c 819200 tree/deep/er/random.dat >a; head -c 819200 %s | cmp - a", device, device));
+	CLI_OK(check_printf(
+		"blockdev --flushbufs %s; head -c 819200 tree/deep/er/random.dat >a; head -c 819200 %s | cmp - a",
+		device, device));
 	CLI_OK("vdrive eject writes && umount small && rmdir small && rm a");
 }
 
@@ -261,10 +269,14 @@ static void test_refused(void)
 }
 
 static const struct check_test tests[] = {
-	{ "identified", test_identified }, { "udf", test_udf },
-	{ "growisofs", test_growisofs },   { "xorriso", test_xorriso },
-	{ "dvd_rw_tools", test_dvd_rw_tools }, { "deaths", test_deaths },
-	{ "full", test_full },		   { "refused", test_refused },
+	{ "identified", test_identified },
+	{ "udf", test_udf },
+	{ "growisofs", test_growisofs },
+	{ "xorriso", test_xorriso },
+	{ "dvd_rw_tools", test_dvd_rw_tools },
+	{ "deaths", test_deaths },
+	{ "full", test_full },
+	{ "refused", test_refused },
 };
 
 CHECK_MAIN_WITH(tests, setup, teardown)
