@@ -96,7 +96,7 @@ cat >"$work/init" <<-END
 END
 chmod 755 "$work/init"
 echo "Linux $release, one processor, $rounds rounds"
-"$kernel/vmlinuz" mem=$((mib * 12 + 256))M root=/dev/root rootfstype=hostfs rootflags=/ ro quiet con=none con0=null,fd:1 \
+"$kernel/vmlinuz" mem=$((mib * 16 + 256))M root=/dev/root rootfstype=hostfs rootflags=/ ro quiet con=none con0=null,fd:1 \
 	init="$work/init" </dev/null 2>"$work/log" | tr -d '\r' |
 	sed -u '/^setup_one_line failed/d; /^Using a channel type/d' | tee "$work/out" || true
 grep -qx 'bench: ended with 0' "$work/out" || { cat "$work/log"; die "the guest did not come to its end"; }

@@ -16,7 +16,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "pagebench.h"
 #include "util/cleanup.h"
@@ -52,6 +54,15 @@ static const struct {
 	{ "memory after the background", COLD, ZRAM_LZ4, BYTES, 0.55 },
 	{ "read of cold pages", COLD, ZRAM_ZSTD, READ_NS, 2 },
 };
+
+/*
+ * Beyond memory: written, and all of it brought to a backing store, by whatever the peer does of itself and by hand for the rest; then read
+ * from there. The store is another zram, so that nothing but the peers' own work takes time.
+ */
+enum { SPILLERS = 2, OUT_NS = 0, BACK_NS, SPILL_FIGURES };
+static const enum peer spillers[SPILLERS] = { ZRAM_LZ4, PLAIN };
+static double spill_figures[SPILLERS][SPILL_FIGURES][MAX_ROUNDS];
+static int store_number;
 
 static double figures[PEERS][FIGURES][MAX_ROUNDS];
 static bool missing[PEERS];
@@ -192,6 +203,90 @@ static void turn(enum peer p, int round, size_t pages)
 		fail("reset of %s", peers[p].name);
 }
 
+static char *store_attribute(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "/sys/block/zram%d/%s", store_number, name);
+	return path;
+}
+
+static void make_store(void)
+{
+	char text[32];
+
+	get("/sys/class/zram-control/hot_add", text, sizeof(text));
+	store_number = atoi(text);
+}
+
+static double seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void turn_beyond_memory(int s, int round, size_t pages)
+{
+	const enum peer p = spillers[s];
+	unsigned long long out;
+	char text[64];
+	double begin, took;
+
+	snprintf(text, sizeof(text), "%zu", 2 * pages * PAGE);
+	if (put(store_attribute("disksize"), text))
+		fail("%s", store_attribute("disksize"));
+	snprintf(text, sizeof(text), "/dev/zram%d", store_number);
+	if (put(attribute(p, "backing_dev"), text))
+		fail("%s", attribute(p, "backing_dev"));
+	start(p, pages);
+	if (p != ZRAM_LZ4) { /* a quarter of what the pages take; zram's writes would fail */
+		snprintf(text, sizeof(text), "%.0f", figures[p][BYTES][0] / 4);
+		if (put(attribute(p, "mem_limit"), text))
+			fail("%s", attribute(p, "mem_limit"));
+	}
+	took = pass(p, true, pages);
+	begin = seconds_now();
+	if (put(attribute(p, "idle"), "all") || put(attribute(p, "writeback"), "idle"))
+		fail("%s", attribute(p, "writeback"));
+	spill_figures[s][OUT_NS][round] = took + (seconds_now() - begin) * 1e9 / (double)pages;
+	get(attribute(p, "bd_stat"), text, sizeof(text));
+	/* zram counts pages, memdrive the blocks that they fill together. */
+	if (sscanf(text, "%llu", &out) != 1 || !out) {
+		printf("bench: nothing of %s is in its store\n", peers[p].name);
+		exit(1);
+	}
+	spill_figures[s][BACK_NS][round] = pass(p, false, pages);
+	if (put(attribute(p, "reset"), "1"))
+		fail("reset of %s", peers[p].name);
+	if (p != ZRAM_LZ4 && put(attribute(p, "mem_limit"), "0"))
+		fail("%s", attribute(p, "mem_limit"));
+	if (put(store_attribute("reset"), "1"))
+		fail("%s", store_attribute("reset"));
+}
+
+static void show_beyond_memory(int rounds)
+{
+	static const char *const what[] = { "written, all of it to a store",
+					    "read from the store" };
+
+	for (int f = 0; f < SPILL_FIGURES; f++) {
+		double v[SPILLERS + 1][MAX_ROUNDS], m[SPILLERS + 1];
+
+		for (int i = 0; i < rounds; i++) {
+			v[0][i] = spill_figures[0][f][i];
+			v[1][i] = spill_figures[1][f][i];
+			v[2][i] = v[1][i] / v[0][i];
+		}
+		for (int k = 0; k <= SPILLERS; k++)
+			m[k] = median(v[k], rounds);
+		printf("  beyond memory, %s, ns a page: zram with manual writeback %.0f (%.0f-%.0f), memdrive %.0f (%.0f-%.0f), ratio %.3f (%.3f-%.3f)\n",
+		       what[f], m[0], v[0][0], v[0][rounds - 1], m[1], v[1][0], v[1][rounds - 1],
+		       m[2], v[2][0], v[2][rounds - 1]);
+	}
+}
+
 static void show(const char *set, int rounds, size_t pages)
 {
 	static const char *const units[] = { "write ns", "read ns", "bytes/page" };
@@ -232,6 +327,31 @@ static void show(const char *set, int rounds, size_t pages)
 	fflush(stdout);
 }
 
+/*
+ * What zstd by itself makes of these pages, with no allocator and no table: nothing that packs so many pages to a unit can take less.
+ * As bytes a page, and as the part of what they take in zram with LZ4.
+ */
+static void show_limit(const uint8_t *all, size_t pages)
+{
+	static const size_t units[] = { 1, 2, 4 };
+	static uint8_t packed[2 * 4 * PAGE];
+	double v[MAX_ROUNDS];
+
+	memcpy(v, figures[ZRAM_LZ4][BYTES], sizeof(v));
+	for (size_t u = 0; u < VD_ARRAY_SIZE(units); u++) {
+		size_t sum = 0;
+
+		for (size_t i = 0; i + units[u] <= pages; i += units[u]) {
+			size_t n = ZSTD_compress(packed, sizeof(packed), all + i * PAGE,
+						 units[u] * PAGE, 3);
+
+			sum += ZSTD_isError(n) || n > units[u] * PAGE ? units[u] * PAGE : n;
+		}
+		printf("  limit: zstd level 3 alone, %zu pages to a unit: %.0f bytes a page, %.3f of zram lz4\n",
+		       units[u], (double)sum / (double)pages, (double)sum / v[0]);
+	}
+}
+
 static void measure(char *arg, int rounds)
 {
 	const char *set = strsep(&arg, "=");
@@ -249,12 +369,17 @@ static void measure(char *arg, int rounds)
 	l.address = (uintptr_t)map;
 	if (ioctl(bench, PAGEBENCH_LOAD, &l))
 		fail("loading %s", arg);
-	munmap(map, (size_t)st.st_size);
 	for (int round = -1; round < rounds; round++)
 		for (int p = 0; p < PEERS; p++)
 			/* The first time is for warming up, and is overwritten. */
 			turn((enum peer)p, round < 0 ? 0 : round, l.pages);
+	for (int round = -1; round < rounds; round++)
+		for (int s = 0; s < SPILLERS; s++)
+			turn_beyond_memory(s, round < 0 ? 0 : round, l.pages);
 	show(set, rounds, l.pages);
+	show_limit(map, l.pages);
+	show_beyond_memory(rounds);
+	munmap(map, (size_t)st.st_size);
 }
 
 int main(int argc, char **argv)
@@ -269,6 +394,7 @@ int main(int argc, char **argv)
 	bench = open("/dev/pagebench", O_RDWR | O_CLOEXEC);
 	if (bench < 0)
 		fail("/dev/pagebench");
+	make_store();
 	for (int i = 2; i < argc; i++)
 		measure(argv[i], rounds);
 	return 0;
