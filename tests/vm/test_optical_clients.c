@@ -338,14 +338,15 @@ static void test_play(void)
 	CHECK_INT(ioctl(fd, CDROMRESUME), 0);
 	CHECK_INT(wait_while(fd, CDROM_AUDIO_PLAY), CDROM_AUDIO_COMPLETED);
 	close(fd);
-	CLI_OK("vdrive eject clients");
-	/* 5.3 s of it, and the header. */
-	for (int i = 0; i < 50; i++) {
+	/* 5.3 s of it, and the header; written in pieces, by a machine that may be busy. */
+	for (int i = 0; i < 100; i++) {
 		got = check_read_file(cli_path("played.wav"), &len);
-		if (len == 44 + (size_t)n * VD_SECTOR_RAW)
+		if (len >= 44 + (size_t)n * VD_SECTOR_RAW)
 			break;
 		pause_ms(100);
 	}
+	CLI_OK("vdrive eject clients");
+	got = check_read_file(cli_path("played.wav"), &len);
 	CHECK_UINT(len, 44 + (size_t)n * VD_SECTOR_RAW);
 	if (len == 44 + (size_t)n * VD_SECTOR_RAW)
 		CHECK_MEM(got + 44, sound + (size_t)from * VD_SECTOR_RAW,
