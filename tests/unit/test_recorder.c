@@ -355,7 +355,7 @@ static void test_full(void)
 	command("45 00 000001c2 00 0096 00");
 	ASSERT(!setrlimit(RLIMIT_FSIZE, &limit));
 	pass(30);
-	for (int i = 0; i < 50 && !*logged; i++) {
+	for (int i = 0; i < 500 && !*logged; i++) {
 		usleep(20000);
 		pass(5);
 	}
