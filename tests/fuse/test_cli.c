@@ -74,8 +74,9 @@ static void teardown(void)
 	}
 }
 
-static const char *const verbs[] = { "mount", "umount",	 "attach", "detach",  "list",	"set",
-				     "info",  "ramdisk", "swap",   "optical", "insert", "eject" };
+static const char *const verbs[] = { "mount",  "umount", "attach",  "detach", "list",
+				     "set",    "info",	 "ramdisk", "swap",   "optical",
+				     "insert", "eject",	 "convert", "verify", "create" };
 
 static void test_help(void)
 {
@@ -146,6 +147,9 @@ static void test_wrong_usage(void)
 		{ "vdrive umount", USAGE, "a folder or a drive's name is needed" },
 		{ "vdrive umount --frobnicate mnt", USAGE, "unrecognized option" },
 		{ "vdrive attach", 2, "a file is needed" },
+		{ "vdrive create x.img", 2, "--medium is needed" },
+		{ "vdrive create -m dvd-ram", 2, "a file is needed" },
+		{ "vdrive create -m floppy x.img", 2, "unknown kind of medium: floppy" },
 		{ "vdrive attach disk.img zeros", 2, "too many arguments" },
 		{ "vdrive attach --format qcow2 disk.qcow2", 2, "format 'qcow2' is not known" },
 		{ "vdrive attach -n a/b disk.img", 2, "no name for a drive" },
