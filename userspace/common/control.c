@@ -169,6 +169,9 @@ static void exec_keeper(const char *daemon, const struct vd_drive_start *start, 
 		if (s->force)
 			add(&a, "--force", NULL);
 	} else if (s->type != VD_DRIVE_CDROM) {
+		add_text(&a, "--engine", s->engine);
+		if (s->partition)
+			add_number(&a, "--partition", s->partition);
 		add_fd(&a, "--image-fd", start->image_fd);
 		add_fd(&a, "--dir-fd", start->dir_fd);
 	}

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "userspace/common/device.h"
 
+#include <blkid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -124,14 +125,15 @@ int vd_run(const char *const argv[], struct vd_error *err)
 
 /* Loop devices. */
 
-static int loop_configure(int control, int file, bool read_only, bool direct, char *device,
+static int loop_configure(int control, int file, const struct vd_loop_options *o, char *device,
 			  struct vd_error *err)
 {
-	struct loop_config config = { .fd = (uint32_t)file, .block_size = 4096 };
+	struct loop_config config = { .fd = (uint32_t)file, .block_size = o->block };
 
 	/* Autoclear: should we die, the last one who uses it takes it along. */
-	config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0) |
-			       (direct ? LO_FLAGS_DIRECT_IO : 0);
+	config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (o->read_only ? LO_FLAGS_READ_ONLY : 0) |
+			       (o->direct ? LO_FLAGS_DIRECT_IO : 0) |
+			       (o->partitions ? LO_FLAGS_PARTSCAN : 0);
 	/* Between the answer and the configuration somebody else may take the device. */
 	for (int tries = 0; tries < RELEASE_TRIES; tries++) {
 		_cleanup_close_ int fd = -1;
@@ -140,7 +142,7 @@ static int loop_configure(int control, int file, bool read_only, bool direct, ch
 		if (n < 0)
 			return vd_error_errno(err, -errno, "no loop device is free");
 		snprintf(device, VD_DEVICE_MAX, "/dev/loop%d", n);
-		fd = open(device, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+		fd = open(device, (o->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 		if (fd < 0 && errno != ENOENT &&
 		    errno != EBUSY) /* udev makes the node in a moment */
 			return vd_error_errno(err, -errno, "cannot open %s", device);
@@ -153,7 +155,7 @@ static int loop_configure(int control, int file, bool read_only, bool direct, ch
 	return vd_error_errno(err, -EBUSY, "no loop device is free");
 }
 
-int vd_loop_attach(const char *file, bool read_only, bool direct, char *device,
+int vd_loop_attach(const char *file, const struct vd_loop_options *o, char *device,
 		   struct vd_error *err)
 {
 	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -164,10 +166,11 @@ int vd_loop_attach(const char *file, bool read_only, bool direct, char *device,
 		control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	if (control < 0)
 		return vd_error_errno(err, -errno, "no loop devices here: /dev/loop-control");
-	fd = open(file, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | (direct ? O_DIRECT : 0));
+	fd = open(file,
+		  (o->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | (o->direct ? O_DIRECT : 0));
 	if (fd < 0)
 		return vd_error_errno(err, -errno, "cannot open %s", file);
-	return loop_configure(control, fd, read_only, direct, device, err);
+	return loop_configure(control, fd, o, device, err);
 }
 
 /* Does the loop device show this file? */
@@ -237,6 +240,82 @@ int vd_swap_off(const char *device, struct vd_error *err)
 	return vd_error_errno(err, -errno, "cannot stop swapping on %s", device);
 }
 
+/* What is on a disk. */
+
+/* Is there a file system on it? Its type goes to @type. 1, 0, -errno. */
+static int probe(const char *device, char *type, size_t size)
+{
+	blkid_probe p = blkid_new_probe_from_filename(device);
+	const char *usage = NULL, *name = NULL;
+	int r;
+
+	if (!p)
+		return -errno;
+	blkid_probe_enable_superblocks(p, 1);
+	blkid_probe_set_superblocks_flags(p, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_USAGE);
+	r = blkid_do_safeprobe(p);
+	if (!r && (blkid_probe_lookup_value(p, "USAGE", &usage, NULL) ||
+		   blkid_probe_lookup_value(p, "TYPE", &name, NULL) || strcmp(usage, "filesystem")))
+		r = 1;
+	if (!r)
+		snprintf(type, size, "%s", name);
+	blkid_free_probe(p);
+	/* 1: nothing known; -2: several things at once. */
+	return r == -1 ? -EIO : !r;
+}
+
+#define PARTITIONS_MAX 128
+
+/* The partition that is to be mounted: its number; 0: the disk itself. */
+static int find_file_system(const char *device, struct vd_error *err)
+{
+	char path[64], type[32], list[256] = "";
+	int r = probe(device, type, sizeof(type)), found = 0, n = 0;
+
+	if (r)
+		return r < 0 ? vd_error_errno(err, r, "cannot read %s", device) : 0;
+	for (int i = 1; i <= PARTITIONS_MAX; i++) {
+		const size_t len = strlen(list);
+
+		snprintf(path, sizeof(path), "%sp%d", device, i);
+		if (access(path, F_OK))
+			continue;
+		r = probe(path, type, sizeof(type));
+		if (r < 0)
+			return vd_error_errno(err, r, "cannot read %s", path);
+		if (!r)
+			continue;
+		n++;
+		found = i;
+		snprintf(list + len, sizeof(list) - len, "%s%d (%s)", len ? ", " : "", i, type);
+	}
+	if (!n)
+		return vd_error_set(err, -ENODATA, "there is no file system on the disk to mount");
+	if (n > 1)
+		return vd_error_set(
+			err, -ENOTUNIQ,
+			"there are file systems on partitions %s: --partition says which", list);
+	return found;
+}
+
+int vd_disk_mount(const char *device, unsigned int partition, bool read_only, const char *dir,
+		  struct vd_error *err)
+{
+	int r = partition ? (int)partition : find_file_system(device, err);
+	char path[64];
+
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), r ? "%sp%d" : "%s", device, r);
+	if (partition && access(path, F_OK))
+		return vd_error_set(err, -ENXIO, "the disk has no partition %u", partition);
+	/* Its type is for mount(8) to find out; and nothing of a stranger's disk runs as root, or is a device. */
+	return vd_run((const char *[]){ "mount", "-o",
+					read_only ? "ro,nosuid,nodev" : "rw,nosuid,nodev", "--",
+					path, dir, NULL },
+		      err);
+}
+
 /* Scratch file systems. */
 
 struct mkfs {
@@ -286,11 +365,20 @@ int vd_scratch_mount(const char *device, const char *fs, const char *dir, struct
 	return 0;
 }
 
+/* The device, or a partition of it? */
+static bool is_on(const char *source, const char *device)
+{
+	const size_t n = strlen(device);
+
+	return !strncmp(source, device, n) &&
+	       (!source[n] || (source[n] == 'p' && source[n + 1] >= '0' && source[n + 1] <= '9'));
+}
+
 int vd_scratch_unmount(const char *device, const char *dir, bool lazy, struct vd_error *err)
 {
 	struct vd_mount m;
 
-	if (vd_mount_find(dir, &m) || strcmp(m.source, device))
+	if (vd_mount_find(dir, &m) || !is_on(m.source, device))
 		return 0;
 	if (!umount2(dir, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)))
 		return 0;

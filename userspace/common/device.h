@@ -15,12 +15,26 @@
 
 #define VD_DEVICE_MAX 32 /* "/dev/loop1048575" */
 
+struct vd_loop_options {
+	bool read_only;
+	bool direct;	    /* it keeps no cache of its own */
+	bool partitions;    /* those in it become devices too: /dev/loop0p1 */
+	unsigned int block; /* bytes, 512 or 4096 */
+};
+
 /*
- * Shows @file as a loop device of 4096-byte blocks. @direct: the loop device keeps no cache of its own. *@device holds VD_DEVICE_MAX.
+ * Shows @file as a loop device. *@device holds VD_DEVICE_MAX.
  * Returns a descriptor that keeps the device: when the last one is closed and nothing is mounted, it goes by itself.
  */
-int vd_loop_attach(const char *file, bool read_only, bool direct, char *device,
+int vd_loop_attach(const char *file, const struct vd_loop_options *o, char *device,
 		   struct vd_error *err);
+/*
+ * Mounts what is on a disk: its file system or, where it has partitions, that of the only one that has one. @partition 0: as said; else
+ * of that one. -ENODATA: there is none to mount, -ENOTUNIQ: there are several; with words that name them.
+ */
+int vd_disk_mount(const char *device, unsigned int partition, bool read_only, const char *dir,
+		  struct vd_error *err);
+
 /* Only if it shows @file still. Waits for its end for a bounded time: -EBUSY. */
 int vd_loop_detach(const char *device, const char *file, struct vd_error *err);
 

@@ -63,15 +63,17 @@ struct vd_drive_state {
 	bool read_only;
 
 	/* Ramdisk and swap. */
-	uint64_t size;		/* bytes */
-	uint64_t mem_limit;	/* bytes of memory that may be used; 0: none */
-	char store[8];		/* "lz4", "mem" */
-	char engine[16];	/* who keeps the bytes: "fuse", "memdrive", "zram" */
+	uint64_t size;	    /* bytes */
+	uint64_t mem_limit; /* bytes of memory that may be used; 0: none */
+	char store[8];	    /* "lz4", "mem" */
+	char engine
+		[16]; /* who keeps the bytes: "fuse", "memdrive", "zram"; of a disk "loop" when it is a block device */
 	char fs[16];		/* of a ramdisk with a mount point: "ext4" */
 	char device[32];	/* "/dev/loop0", "/dev/sr0"; "" while there is none */
 	char backing[PATH_MAX]; /* memdrive's backing store: absolute; "" when there is none */
 	uint64_t
 		backing_inode; /* of a file that was made for this drive and goes with it; else 0 */
+	int partition;	       /* of a disk: which is mounted; 0: the only one */
 	int priority;	       /* of swap; -1: the kernel's choice */
 	int watchdog;	       /* seconds */
 	bool tune, force;

@@ -5,29 +5,84 @@
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "util/size.h"
 
 static const char usage[] =
 	"\nUsage:\n"
 	" vdrive attach [options] FILE\n"
 	"\n"
 	"Make a virtual disk of a file or block device that holds a disk's bytes, and\n"
-	"print the path of the disk.\n"
+	"print the path of the disk: a file or, with --block, a block device.\n"
 	"\n"
 	"Options:\n"
 	" -n, --name NAME      name of the drive (default: made from the file's name)\n"
 	" -r, --read-only      refuse writes\n"
+	" -b, --block          a block device, and one for each partition (root)\n"
+	" -m, --mount DIR      mount the file system on it, too (implies --block)\n"
+	" -p, --partition N    of partition N\n"
 	"     --format FORMAT  raw: take the bytes as they are, whatever they look like\n"
 	" -h, --help           display this help\n"
 	"\n"
 	"For more details see vdrive-attach(1).\n";
 
-static int attach(const char *file, const char *name, bool read_only, bool raw)
+struct request {
+	const char *file, *name, *dir;
+	bool read_only, raw, block;
+	int partition;
+};
+
+static int fill_block(const struct request *q, struct vd_drive_state *s, struct vd_error *err)
 {
+	int r;
+
+	if (!q->block)
+		return 0;
+	if (geteuid())
+		return vd_error_set(
+			err, -EPERM,
+			"%s: a block device needs root (without --block, a file serves)", q->file);
+	strcpy(s->engine, "loop");
+	s->partition = q->partition;
+	r = q->dir ? path_folder(q->dir, s->mountpoint, err) : 0;
+	return r;
+}
+
+/* Where the disk is now. */
+static int show(const struct request *q, const char *rundir, const struct vd_drive_state *started,
+		struct vd_error *err)
+{
+	_cleanup_free_ char *path = NULL, *safe = NULL;
+	struct vd_drive_state now;
+	int r;
+
+	if (q->block) {
+		r = vd_state_read(rundir, started->name, &now, err);
+		if (r)
+			return r;
+		if (!q->dir) {
+			puts(now.device);
+			return 0;
+		}
+		safe = text_safe(now.mountpoint);
+		printf("%s mounted on %s as drive %s\n", now.device, safe, now.name);
+		return 0;
+	}
+	path = format("%s/%s/disk", rundir, started->name);
+	safe = text_safe(path);
+	puts(safe);
+	return 0;
+}
+
+static int attach(const struct request *q)
+{
+	const char *file = q->file;
+	const bool read_only = q->read_only;
 	_cleanup_free_ struct vd_drive_start *start = need(calloc(1, sizeof(*start)));
 	struct vd_drive_state *s = &start->state;
 	_cleanup_opened_ struct opened image = OPENED_NONE;
 	char rundir[PATH_MAX], words[VD_ERROR_MAX];
-	_cleanup_free_ char *path = NULL, *safe = NULL;
 	struct vd_error err = { "" };
 	bool container = false;
 	int r;
@@ -42,7 +97,7 @@ static int attach(const char *file, const char *name, bool read_only, bool raw)
 				 "%s: the file is empty: a disk has a size (truncate -s)", file);
 	if (!r)
 		r = image_lock(&image, !read_only, &err);
-	if (!r && !raw) {
+	if (!r && !q->raw) {
 		r = image_identify(&image, words, sizeof(words), &container, &err);
 		if (!r && container)
 			r = vd_error_set(
@@ -50,6 +105,8 @@ static int attach(const char *file, const char *name, bool read_only, bool raw)
 				"%s: it looks like %s; --format raw attaches its bytes as they are",
 				file, words);
 	}
+	if (!r)
+		r = fill_block(q, s, &err);
 	if (!r)
 		r = vd_rundir(rundir, sizeof(rundir), &err);
 	if (r) {
@@ -61,14 +118,13 @@ static int attach(const char *file, const char *name, bool read_only, bool raw)
 	s->read_only = read_only;
 	start->image_fd = image.fd;
 	start->dir_fd = image.dir_fd;
-	r = start_drive(start, name, NULL, &err);
+	r = start_drive(start, q->name, NULL, &err);
+	if (!r)
+		r = show(q, rundir, s, &err);
 	if (r) {
 		complain_error(r, &err, file);
 		return EX_FAILED;
 	}
-	path = format("%s/%s/disk", rundir, s->name);
-	safe = text_safe(path);
-	puts(safe);
 	return 0;
 }
 
@@ -77,30 +133,43 @@ int cmd_attach(int argc, char **argv)
 	static const struct option options[] = {
 		{ "name", required_argument, NULL, 'n' },
 		{ "read-only", no_argument, NULL, 'r' },
+		{ "block", no_argument, NULL, 'b' },
+		{ "mount", required_argument, NULL, 'm' },
+		{ "partition", required_argument, NULL, 'p' },
 		{ "format", required_argument, NULL, 'F' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *name = NULL;
-	bool read_only = false, raw = false;
+	struct request q = { .block = false };
 	struct vd_error err = { "" };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "n:rh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "n:rbm:p:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'n':
-			name = optarg;
-			if (vd_drive_name_check(name, &err))
+			q.name = optarg;
+			if (vd_drive_name_check(q.name, &err))
 				return wrong_usage(EX_WRONG_USAGE, "%s", err.text);
 			break;
 		case 'r':
-			read_only = true;
+			q.read_only = true;
+			break;
+		case 'b':
+			q.block = true;
+			break;
+		case 'm':
+			q.dir = optarg;
+			q.block = true;
+			break;
+		case 'p':
+			if (vd_int_parse(optarg, 1, 128, &q.partition))
+				return wrong_usage(EX_WRONG_USAGE, "not a partition: %s", optarg);
 			break;
 		case 'F':
 			if (strcmp(optarg, "raw"))
 				return wrong_usage(EX_WRONG_USAGE,
 						   "format '%s' is not known: raw is", optarg);
-			raw = true;
+			q.raw = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -112,5 +181,8 @@ int cmd_attach(int argc, char **argv)
 	if (argc - optind != 1)
 		return wrong_usage(EX_WRONG_USAGE,
 				   optind == argc ? "a file is needed" : "too many arguments");
-	return attach(argv[optind], name, read_only, raw);
+	if (q.partition && !q.dir)
+		return wrong_usage(EX_WRONG_USAGE, "--partition goes with --mount");
+	q.file = argv[optind];
+	return attach(&q);
 }

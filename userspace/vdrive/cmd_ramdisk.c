@@ -44,22 +44,11 @@ struct request {
 
 static int check_dir(const char *dir, char *real, struct vd_error *err)
 {
-	_cleanup_free_ char *resolved = NULL;
-	struct stat st;
-
 	if (geteuid())
 		return vd_error_set(
 			err, -EPERM,
 			"%s: mounting a disk there needs root (without DIR, a file serves)", dir);
-	resolved = realpath(dir, NULL);
-	if (!resolved || stat(resolved, &st))
-		return vd_error_errno(err, -errno, "%s", dir);
-	if (!S_ISDIR(st.st_mode))
-		return vd_error_errno(err, -ENOTDIR, "%s", dir);
-	if (strlen(resolved) >= PATH_MAX)
-		return vd_error_errno(err, -ENAMETOOLONG, "%s", dir);
-	strcpy(real, resolved);
-	return 0;
+	return path_folder(dir, real, err);
 }
 
 /* Would it be promising what there is not? */

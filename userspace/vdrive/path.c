@@ -2,7 +2,9 @@
 #include "userspace/vdrive/vdrive.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int path_absolute(const char *path, char *out, struct vd_error *err)
@@ -33,5 +35,20 @@ int path_absolute(const char *path, char *out, struct vd_error *err)
 	if (!n)
 		out[n++] = '/';
 	out[n] = '\0';
+	return 0;
+}
+
+int path_folder(const char *dir, char *out, struct vd_error *err)
+{
+	_cleanup_free_ char *resolved = realpath(dir, NULL);
+	struct stat st;
+
+	if (!resolved || stat(resolved, &st))
+		return vd_error_errno(err, -errno, "%s", dir);
+	if (!S_ISDIR(st.st_mode))
+		return vd_error_errno(err, -ENOTDIR, "%s", dir);
+	if (strlen(resolved) >= PATH_MAX)
+		return vd_error_errno(err, -ENAMETOOLONG, "%s", dir);
+	strcpy(out, resolved);
 	return 0;
 }

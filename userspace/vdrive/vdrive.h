@@ -149,6 +149,8 @@ int image_identify(const struct opened *o, char *words, size_t size, bool *conta
 
 /* Turns a path into an absolute one without following links or touching what it names. @out holds PATH_MAX. */
 int path_absolute(const char *path, char *out, struct vd_error *err);
+/* A folder that is there, as an absolute path without links: a place to mount on. @out holds PATH_MAX. */
+int path_folder(const char *dir, char *out, struct vd_error *err);
 
 /* options.c */
 

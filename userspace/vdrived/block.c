@@ -20,6 +20,14 @@ static int disk_file(const char *dir, char *file, struct vd_error *err)
 int vd_block_attach(const struct vd_drive_state *s, const char *dir, char *device, int *fd,
 		    struct vd_error *err)
 {
+	const bool disk = s->type == VD_DRIVE_DISK;
+	/* Direct: pages that are cached above and kept below need no third copy. Partition tables count in blocks. */
+	const struct vd_loop_options options = {
+		.read_only = s->read_only,
+		.direct = true,
+		.partitions = disk,
+		.block = disk ? 512 : 4096,
+	};
 	char file[PATH_MAX];
 	int r;
 
@@ -29,8 +37,7 @@ int vd_block_attach(const struct vd_drive_state *s, const char *dir, char *devic
 	r = disk_file(dir, file, err);
 	if (r)
 		return r;
-	/* Direct: pages that are cached above and kept compressed below need no third copy. */
-	*fd = vd_loop_attach(file, false, true, device, err);
+	*fd = vd_loop_attach(file, &options, device, err);
 	return *fd < 0 ? *fd : 0;
 }
 
@@ -38,6 +45,9 @@ int vd_block_use(const struct vd_drive_state *s, struct vd_error *err)
 {
 	if (s->type == VD_DRIVE_SWAP)
 		return vd_swap_on(s->device, s->priority, err);
+	if (s->type == VD_DRIVE_DISK && s->mountpoint[0])
+		return vd_disk_mount(s->device, (unsigned int)s->partition, s->read_only,
+				     s->mountpoint, err);
 	return s->mountpoint[0] ? vd_scratch_mount(s->device, s->fs, s->mountpoint, err) : 0;
 }
 

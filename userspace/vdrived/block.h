@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A drive in memory as a block device, and what is put on it: a scratch file system or swap. Each of these may wait long, in
+ * A drive as a block device, and what is on it: a scratch file system, swap, or what a disk has. Each of these may wait long, in
  * the kernel, for the drive's own reader: the keeper runs them in a child and watches meanwhile.
  */
 #ifndef VDRIVED_BLOCK_H
@@ -14,7 +14,7 @@
  */
 int vd_block_attach(const struct vd_drive_state *s, const char *dir, char *device, int *fd,
 		    struct vd_error *err);
-/* Makes and mounts the file system, or swaps on. */
+/* Makes and mounts the file system, or mounts that of a disk, or swaps on. */
 int vd_block_use(const struct vd_drive_state *s, struct vd_error *err);
 /* Undoes that. -EBUSY, -ENOMEM; @lazy as of umount(8), for file systems. */
 int vd_block_unuse(const struct vd_drive_state *s, bool lazy, struct vd_error *err);

@@ -427,7 +427,7 @@ static int detach_device_lazily(struct keeper *k, struct vd_message *m, int *fd,
 /* Is this drive a block device too? Without root it is a file. */
 static bool wants_device(const struct keeper *k)
 {
-	return vd_drive_in_memory(k->state.type) && !geteuid();
+	return (vd_drive_in_memory(k->state.type) || k->state.engine[0]) && !geteuid();
 }
 
 static int start_device(struct keeper *k, struct vd_error *err)

@@ -19,7 +19,7 @@ static void usage(FILE *f)
 {
 	fputs("Usage: vdrived --name NAME --type optical|disk --image PATH --image-fd FD --dir-fd FD\n"
 	      "               [--mountpoint DIR] [--options OPTS] [--read-only] [--status-fd FD]\n"
-	      "               [--foreground]\n"
+	      "               [--engine loop [--partition N]] [--foreground]\n"
 	      "       vdrived --name NAME --type ramdisk|swap --size BYTES [--store lz4|mem]\n"
 	      "               [--engine fuse|memdrive|zram] [--mem-limit BYTES] [--fs FS] [--mountpoint DIR]\n"
 	      "               [--backing PATH [--backing-inode N]]\n"
@@ -71,6 +71,7 @@ int main(int argc, char **argv)
 		{ "fs", required_argument, NULL, 'F' },
 		{ "backing", required_argument, NULL, 'b' },
 		{ "backing-inode", required_argument, NULL, 'B' },
+		{ "partition", required_argument, NULL, 'P' },
 		{ "priority", required_argument, NULL, 'p' },
 		{ "watchdog", required_argument, NULL, 'w' },
 		{ "tune", no_argument, NULL, 'T' },
@@ -152,6 +153,10 @@ int main(int argc, char **argv)
 		case 'p':
 			if (vd_int_parse(optarg, -1, 32767, &s->priority))
 				return bad("not a priority", optarg);
+			break;
+		case 'P':
+			if (vd_int_parse(optarg, 1, 128, &s->partition))
+				return bad("not a partition", optarg);
 			break;
 		case 'w':
 			if (vd_int_parse(optarg, 1, 3600, &s->watchdog))

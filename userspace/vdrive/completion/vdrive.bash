@@ -86,6 +86,10 @@ _vdrive() {
 		_vdrive_words "memdrive zram fuse" "$cur"
 		return
 		;;
+	attach,-m | attach,--mount)
+		_vdrive_files -d "$cur"
+		return
+		;;
 	ramdisk,--engine)
 		_vdrive_words "memdrive fuse" "$cur"
 		return
@@ -103,7 +107,7 @@ _vdrive() {
 		case $verb in
 		mount) _vdrive_words "--name --options --foreground --verbose --help" "$cur" ;;
 		umount) _vdrive_words "--lazy --help" "$cur" ;;
-		attach) _vdrive_words "--name --read-only --format --help" "$cur" ;;
+		attach) _vdrive_words "--name --read-only --block --mount --partition --format --help" "$cur" ;;
 		ramdisk) _vdrive_words "--name --fs --engine --store --limit --backing --backing-size --force --foreground --help" "$cur" ;;
 		swap)
 			if ((arguments == 0)); then
