@@ -374,7 +374,7 @@ static bool is_on(const char *source, const char *device)
 	       (!source[n] || (source[n] == 'p' && source[n + 1] >= '0' && source[n + 1] <= '9'));
 }
 
-int vd_scratch_unmount(const char *device, const char *dir, bool lazy, struct vd_error *err)
+int vd_disk_unmount(const char *device, const char *dir, bool lazy, struct vd_error *err)
 {
 	struct vd_mount m;
 

@@ -47,7 +47,7 @@ bool vd_swap_active(const char *device);
 /* Runs mkfs.@fs and mounts with discard on @dir. */
 int vd_scratch_mount(const char *device, const char *fs, const char *dir, struct vd_error *err);
 /* Only what is mounted on @dir from @device. -EBUSY when in use and not @lazy. */
-int vd_scratch_unmount(const char *device, const char *dir, bool lazy, struct vd_error *err);
+int vd_disk_unmount(const char *device, const char *dir, bool lazy, struct vd_error *err);
 
 /*
  * Tells udev which drive a device belongs to, by a file in @rundir and a change event, so that udev/60-vdrive.rules can make /dev/vdrive/@name.

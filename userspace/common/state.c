@@ -350,7 +350,7 @@ static int clear_device(const char *rundir, const struct vd_drive_state *old, st
 		return vd_engine_remove_backing(old, err);
 	r = old->type == VD_DRIVE_SWAP
 		    ? vd_swap_off(old->device, err)
-		    : vd_scratch_unmount(old->device, old->mountpoint, true, err);
+		    : vd_disk_unmount(old->device, old->mountpoint, true, err);
 	if (r)
 		return r;
 	if (in_kernel)

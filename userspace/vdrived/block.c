@@ -55,7 +55,7 @@ int vd_block_unuse(const struct vd_drive_state *s, bool lazy, struct vd_error *e
 {
 	if (s->type == VD_DRIVE_SWAP)
 		return vd_swap_off(s->device, err);
-	return s->mountpoint[0] ? vd_scratch_unmount(s->device, s->mountpoint, lazy, err) : 0;
+	return s->mountpoint[0] ? vd_disk_unmount(s->device, s->mountpoint, lazy, err) : 0;
 }
 
 int vd_block_detach(const struct vd_drive_state *s, const char *dir, int patience_ms, int *fd,
