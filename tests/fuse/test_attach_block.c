@@ -66,8 +66,9 @@ static void test_whole(void)
 	device = CLI_OK("vdrive attach --block -n whole whole.img");
 	CHECK_STR(device, check_printf("%s\n", device_of("whole")));
 	device = device_of("whole");
-	CHECK_STR(CLI_OK(check_printf("cd /sys/class/block/%s && cat queue/logical_block_size size ro",
-				      device + 5)),
+	CHECK_STR(CLI_OK(check_printf(
+			  "cd /sys/class/block/%s && cat queue/logical_block_size size ro",
+			  device + 5)),
 		  "512\n131072\n0\n");
 	CLI_OK(check_printf("mkfs.ext4 -q %s && mount %s mnt && cp text.txt mnt/", device, device));
 	CLI_FAILS("vdrive detach whole", 1, "busy");
@@ -111,8 +112,9 @@ static void test_partitions(void)
 				      device + 5, device + 5, device + 5)),
 		  "2048\n34816\n32768\n");
 	CHECK(access(check_printf("%sp3", device), F_OK));
-	CLI_OK(check_printf("mkfs.ext4 -q %sp2 && mount %sp2 mnt && echo two >mnt/two && umount mnt",
-			    device, device));
+	CLI_OK(check_printf(
+		"mkfs.ext4 -q %sp2 && mount %sp2 mnt && echo two >mnt/two && umount mnt", device,
+		device));
 	CLI_OK("vdrive detach parts");
 	MD_CLEAN();
 	/* The only one that has a file system. */
@@ -124,8 +126,9 @@ static void test_partitions(void)
 	/* Two of them. */
 	CLI_OK("vdrive attach --block -n parts parts.img >/dev/null");
 	CLI_OK(check_printf("mkfs.ext2 -q %sp1; vdrive detach parts", device_of("parts")));
-	CLI_FAILS("vdrive attach --mount mnt parts.img", 1,
-		  "there are file systems on partitions 1 (ext2), 2 (ext4): --partition says which");
+	CLI_FAILS(
+		"vdrive attach --mount mnt parts.img", 1,
+		"there are file systems on partitions 1 (ext2), 2 (ext4): --partition says which");
 	MD_CLEAN();
 	CLI_FAILS("vdrive attach --mount mnt --partition 3 parts.img", 1,
 		  "the disk has no partition 3");

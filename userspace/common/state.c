@@ -348,9 +348,8 @@ static int clear_device(const char *rundir, const struct vd_drive_state *old, st
 	/* Removed by hand, and the name given anew? */
 	if (in_kernel && !vd_engine_has(old))
 		return vd_engine_remove_backing(old, err);
-	r = old->type == VD_DRIVE_SWAP
-		    ? vd_swap_off(old->device, err)
-		    : vd_disk_unmount(old->device, old->mountpoint, true, err);
+	r = old->type == VD_DRIVE_SWAP ? vd_swap_off(old->device, err)
+				       : vd_disk_unmount(old->device, old->mountpoint, true, err);
 	if (r)
 		return r;
 	if (in_kernel)

@@ -44,6 +44,13 @@ static void release_signals(void)
 		sigaction(ending[i], &before[i], NULL);
 }
 
+/* The drive is there, and the command about to say so: a signal would end it with a status that says otherwise. */
+static void ignore_signals(void)
+{
+	for (size_t i = 0; i < VD_ARRAY_SIZE(ending); i++)
+		signal(ending[i], SIG_IGN);
+}
+
 static int wait_for(pid_t pid, struct vd_error *err)
 {
 	int status;
@@ -110,7 +117,10 @@ int start_drive(struct vd_drive_start *s, const char *explicit_name, pid_t *pid,
 		return 0; /* start_wait() goes on from here */
 	if (interrupted)
 		r = r ? vd_error_set(err, -EINTR, "interrupted") : undo(s, err);
-	release_signals();
+	if (r)
+		release_signals();
+	else
+		ignore_signals();
 	return r;
 }
 
