@@ -515,6 +515,23 @@ static int loop_file_name(struct gendisk *disk, char *name)
 	return 0;
 }
 
+/* Of a device by its number, which must be there: nobody else knows what is below it. */
+static int device_on_ours(struct md_device *d, dev_t number, unsigned int depth)
+{
+	struct class_dev_iter iter;
+	struct device *dev;
+	int r = -ENXIO;
+
+	class_dev_iter_init(&iter, disk_to_dev(d->disk)->class, NULL, NULL);
+	while ((dev = class_dev_iter_next(&iter)))
+		if (dev->devt == number) {
+			r = stacked_on_ours(d, dev_to_bdev(dev)->bd_disk, depth);
+			break;
+		}
+	class_dev_iter_exit(&iter);
+	return r;
+}
+
 /* A loop device hides its file from other drivers, but tells its name. */
 static int loop_on_ours(struct md_device *d, struct gendisk *disk, unsigned int depth)
 {
@@ -535,7 +552,7 @@ static int loop_on_ours(struct md_device *d, struct gendisk *disk, unsigned int 
 	/* What an overlay shows is somewhere else. */
 	inode = d_real_inode(path.dentry);
 	if (S_ISBLK(inode->i_mode))
-		r = MAJOR(inode->i_rdev) == d->disk->major;
+		r = device_on_ours(d, inode->i_rdev, depth + 1);
 	else if (inode->i_sb->s_bdev)
 		r = stacked_on_ours(d, inode->i_sb->s_bdev->bd_disk, depth + 1);
 	else if (inode->i_sb->s_type->fs_flags & FS_REQUIRES_DEV)

@@ -165,7 +165,7 @@ int vd_disc_map(struct vd_disc *d, uint64_t off, uint64_t len, struct vd_fd_rang
 	return vd_store_map(x->store, x->offset + off, len < left ? len : left, out);
 }
 
-#define UNFLUSHED_MAX (64u << 20)
+#define UNFLUSHED_MAX (16u << 20)
 
 int vd_disc_pwrite(struct vd_disc *d, const void *buf, size_t len, uint64_t off)
 {

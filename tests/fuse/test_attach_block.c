@@ -95,6 +95,20 @@ static void test_whole(void)
 	MD_CLEAN();
 }
 
+/* The device has the mount of a reader: without that there is nothing left of it, and the drive goes. */
+static void test_reader_dies(void)
+{
+	NEED_LOOP();
+	make_disk("dies.img", 0);
+	CLI_OK("vdrive attach --block -n dies dies.img >/dev/null");
+	CLI_OK("kill -9 $(vdrive set dies reader_pid)");
+	for (int i = 0; i < 100 && *CLI_OK("vdrive list -n -o NAME"); i++)
+		usleep(100000);
+	MD_CLEAN();
+	CLI_OK("vdrive attach --block -n dies dies.img >/dev/null && vdrive detach dies");
+	MD_CLEAN();
+}
+
 static void test_partitions(void)
 {
 	const char *device;
@@ -179,9 +193,8 @@ static void test_damaged(void)
 }
 
 static const struct check_test tests[] = {
-	{ "whole", test_whole },
-	{ "partitions", test_partitions },
-	{ "refused", test_refused },
+	{ "whole", test_whole },	   { "reader_dies", test_reader_dies },
+	{ "partitions", test_partitions }, { "refused", test_refused },
 	{ "damaged", test_damaged },
 };
 

@@ -74,6 +74,17 @@ static void test_head(void)
 		a.reply.rate = rate;
 		CHECK_INT(OK(a, true), rate >= -128 && rate <= 128);
 	}
+	/* It plays from where it is allowed to. */
+	for (int at = 99; at <= 201; at += at == 100 ? 100 : 1) {
+		struct vd_slot_answer a = bytes_of(16);
+
+		a.reply.at = at;
+		a.reply.first = 100;
+		a.reply.last = 200;
+		CHECK(OK(a, true));
+		a.reply.plays = true;
+		CHECK_INT(OK(a, true), at >= 100 && at <= 200);
+	}
 }
 
 static void test_ranges(void)

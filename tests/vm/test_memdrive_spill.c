@@ -694,7 +694,9 @@ static void test_refused(void)
 		below, below);
 	upper = "/dev/mapper/vdrive-linear";
 	refused(d, upper, -ELOOP, "it is a memdrive, or on one");
-	MDEV_SH("dmsetup remove vdrive-linear && losetup -d %s", below);
+	upper = loop_over("/dev/mapper/vdrive-linear");
+	refused(d, upper, -ELOOP, "it is a memdrive, or on one");
+	MDEV_SH("losetup -d %s && dmsetup remove vdrive-linear && losetup -d %s", upper, below);
 	/* Under an overlay, which has no device of its own. */
 	ASSERT(MDEV_SH("cd %s && mkdir ../over upper work && mount -t overlay -o "
 		       "lowerdir=../over,upperdir=upper,workdir=work overlay ../over",

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,6 +19,8 @@
 
 #include "config.h"
 #include "util/cleanup.h"
+
+#define CONNECT_S 2
 
 int vd_drive_connect(const char *rundir, const char *name, struct vd_error *err)
 {
@@ -34,8 +37,14 @@ int vd_drive_connect(const char *rundir, const char *name, struct vd_error *err)
 	n = snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s.sock", dir, name);
 	if (n < 0 || (size_t)n >= sizeof(addr.sun_path))
 		return vd_error_errno(err, -ENAMETOOLONG, "drive %s", name);
-	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)))
+	/* A keeper that is stopped has no room for another connection at some time. */
+	if (setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){ .tv_sec = CONNECT_S },
+		       sizeof(struct timeval)))
 		return vd_error_errno(err, -errno, "cannot reach drive %s", name);
+	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)))
+		return errno == EAGAIN
+			       ? vd_error_set(err, -ETIMEDOUT, "drive %s does not answer", name)
+			       : vd_error_errno(err, -errno, "cannot reach drive %s", name);
 	return VD_TAKE_FD(sock);
 }
 

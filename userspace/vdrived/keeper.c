@@ -436,7 +436,8 @@ static int start_device(struct keeper *k, struct vd_error *err)
 	struct vd_message m;
 	int r;
 
-	if (k->session[VD_SESSION_DRIVE].wanted) {
+	/* Memory answers at once. A disk's file may be slow, and a flush of it take minutes. */
+	if (k->session[VD_SESSION_DRIVE].wanted && vd_drive_in_memory(k->state.type)) {
 		r = vd_mount_find(k->dir, &mount);
 		r = r ? vd_error_errno(err, r, "%s is not mounted", k->dir)
 		      : vd_watchdog_open(&k->dog, mount.minor, k->answered,
@@ -715,6 +716,13 @@ static void on_reader_gone(struct keeper *k)
 	vd_log(LOG_ERR, "the reader %s", how);
 	if (vd_drive_in_memory(k->state.type)) {
 		vd_log(LOG_ERR, "what was in its memory is lost");
+		force_down(k, 0);
+		return;
+	}
+	/* The loop device has a file of the mount that ends now: a new one would not reach it. */
+	if (k->state.device[0]) {
+		vd_log(LOG_ERR, "%s goes with it: what was not written yet is lost",
+		       k->state.device);
 		force_down(k, 0);
 		return;
 	}

@@ -59,6 +59,7 @@
 #define QUIET_MS 300
 #define PING_MS 500
 #define ANSWER_MS 6000
+#define FLUSH_MS 14000 /* what is written to a slow file; PINGs are answered meanwhile */
 #define PARSE_MS 30000
 /* The kernel sees a new medium at once, unless somebody holds the device. */
 #define SEEN_MS 5000
@@ -857,7 +858,7 @@ static void insert(struct keeper *k, int client, const struct vd_request *req, i
 				 k->drive->state.name, k->medium->image);
 	if (!r && fd < 0)
 		r = vd_error_set(&err, -EBADF, "no image came with the request");
-	if (!r && req->flags & VD_INSERT_SOUND)
+	if (!r && (sound >= 0 || req->flags & VD_INSERT_SOUND))
 		r = vd_recorder_check(sound, &err);
 	/* It would wait for itself. */
 	if (!r && !fstat(fd, &st) && !stat(k->drive->state.device, &device) &&
@@ -893,6 +894,8 @@ static void put_in(struct keeper *k)
 	k->loading_client = -1;
 	k->medium = m;
 	strcpy(k->drive->state.image, m->image);
+	/* An earlier keeper may have died before it said that a disc is out. */
+	tell_guard(k, VD_GUARD_DROP, -1, NULL);
 	for (uint32_t i = 0; i < m->nfiles; i++)
 		tell_guard(k, VD_GUARD_HOLD, m->files[i].fd, &m->files[i]);
 	if (sound >= 0)
@@ -1081,6 +1084,7 @@ static void tick(struct keeper *k)
 	struct vd_message ping = { .type = VD_MSG_PING };
 	struct vd_medium *m = k->medium;
 	int64_t oldest = now;
+	bool late = false;
 
 	if (k->loading && now - k->loading->since > PARSE_MS)
 		failed_to_load(k, -ETIMEDOUT, "%s", "reading the image took too long");
@@ -1093,10 +1097,13 @@ static void tick(struct keeper *k)
 	for (struct command *c = k->first; c; c = c->next) {
 		if (c->state == QUEUED && !m->ready && now - c->since > PATIENCE_MS)
 			fail(c, SENSE_BECOMING_READY);
-		if (c->state == ASKED && c->since < oldest)
+		if (c->state != ASKED)
+			continue;
+		if (c->since < oldest)
 			oldest = c->since;
+		late |= now - c->since > (c->takes || c->c.cdb[0] == 0x35 ? FLUSH_MS : ANSWER_MS);
 	}
-	if (now - oldest > ANSWER_MS) {
+	if (late) {
 		on_reader_gone(k, "gives no answer");
 		return;
 	}
@@ -1300,8 +1307,16 @@ static void resume(struct keeper *k)
 	struct vd_error err = { "" };
 	int r = -ENOENT;
 
-	if (!m->medium.present)
+	if (!m->medium.present) {
+		/* It died while the disc came or went. */
+		for (uint32_t i = 0; i < g->nheld; i++)
+			close(VD_TAKE_FD(g->held[i].fd));
+		g->nheld = 0;
+		if (g->sound_fd >= 0)
+			close(VD_TAKE_FD(g->sound_fd));
+		tell_guard(k, VD_GUARD_DROP, -1, NULL);
 		return;
+	}
 	for (uint32_t i = 0; i < g->nheld; i++) {
 		int fd = VD_TAKE_FD(g->held[i].fd);
 

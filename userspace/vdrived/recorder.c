@@ -13,9 +13,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -111,17 +113,34 @@ static void make_header(uint8_t h[HEADER], uint32_t bytes)
 	vd_put_le32(h + 40, bytes);
 }
 
+/* This thread's effective capabilities: all that are permitted, or none. */
+static int set_capabilities(bool on)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &head, data))
+		return -errno;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		data[i].effective = on ? data[i].permitted : 0;
+	return syscall(SYS_capset, &head, data) ? -errno : 0;
+}
+
+/* Without capabilities: the file is somebody else's, and what it is may ask what its writer may do (/proc, quotas). */
 static void run_write(struct vd_job *j)
 {
 	struct vd_recorder *r =
 		(struct vd_recorder *)((char *)j - offsetof(struct vd_recorder, job));
 	uint8_t header[HEADER];
 
-	r->result = write_all(r->fd, r->piece, r->piece_len, HEADER + r->bytes);
+	r->result = set_capabilities(false);
 	if (r->result)
 		return;
+	r->result = write_all(r->fd, r->piece, r->piece_len, HEADER + r->bytes);
 	make_header(header, (uint32_t)(r->bytes + r->piece_len));
-	r->result = write_all(r->fd, header, sizeof(header), 0);
+	if (!r->result)
+		r->result = write_all(r->fd, header, sizeof(header), 0);
+	(void)set_capabilities(true); /* they were permitted */
 }
 
 static void write_piece(struct vd_recorder *r);
@@ -287,6 +306,8 @@ struct vd_recorder *vd_recorder_new(int fd, struct vd_jobs *jobs, const struct v
 
 bool vd_recorder_busy(const struct vd_recorder *r)
 {
+	if (r->failed)
+		return r->writing;
 	return (r->playing && r->heard < r->until) || r->heard < r->due || r->len || r->writing;
 }
 

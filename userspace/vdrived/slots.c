@@ -57,7 +57,8 @@ bool vd_slot_answer_ok(const struct vd_slot_answer *a, uint32_t nfiles, size_t c
 
 	if ((r->status != VD_MMC_GOOD && r->status != VD_MMC_CHECK_CONDITION) || r->len > cap ||
 	    r->ejected || r->nranges > (ranges ? VD_SLOT_RANGES : 0) || !is_address(r->at) ||
-	    !is_address(r->first) || !is_address(r->last) || r->rate < -128 || r->rate > 128)
+	    !is_address(r->first) || !is_address(r->last) || r->rate < -128 || r->rate > 128 ||
+	    (r->plays && (r->first > r->at || r->at > r->last)))
 		return false;
 	for (size_t i = 0; i < r->nranges; i++) {
 		const struct vd_slot_range *x = &a->ranges[i];
