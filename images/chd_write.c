@@ -23,6 +23,7 @@
 #include "images/chd_map.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
+#include "util/io.h"
 #include "util/sha1.h"
 
 #define META_HEADER 16u
@@ -89,20 +90,9 @@ struct out {
 
 static int put_bytes(struct out *w, const void *data, size_t len, uint64_t at)
 {
-	const uint8_t *p = data;
+	int r = vd_pwrite_all(w->fd, data, len, at);
 
-	while (len) {
-		ssize_t n = pwrite(w->fd, p, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return vd_error_errno(w->err, n ? -errno : -EIO, "cannot write the CHD");
-		p += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return r ? vd_error_errno(w->err, r, "cannot write the CHD") : 0;
 }
 
 static int append(struct out *w, const void *data, size_t len)

@@ -10,6 +10,7 @@
 #include "images/image.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
+#include "util/io.h"
 
 #define RECORD 512u
 #define VERSION 1u
@@ -36,7 +37,7 @@ int vd_medium_create(int fd, const struct vd_medium_kind *kind, struct vd_error 
 {
 	const off_t end = (off_t)(kind->sectors + 1) * VD_SECTOR_USER;
 	uint8_t record[RECORD] = { 0 };
-	ssize_t n;
+	int r;
 
 	memcpy(record, magic, sizeof(magic));
 	vd_put_le32(record + AT_VERSION, VERSION);
@@ -46,10 +47,10 @@ int vd_medium_create(int fd, const struct vd_medium_kind *kind, struct vd_error 
 	if (ftruncate(fd, end))
 		return vd_error_errno(err, -errno, "cannot make a file of %lld bytes",
 				      (long long)end);
-	n = pwrite(fd, record, sizeof(record), end - (off_t)sizeof(record));
-	if (n != (ssize_t)sizeof(record))
-		return vd_error_errno(err, n < 0 ? -errno : -ENOSPC, "cannot write");
-	return fsync(fd) ? vd_error_errno(err, -errno, "cannot write") : 0;
+	r = vd_pwrite_all(fd, record, sizeof(record), (uint64_t)end - sizeof(record));
+	if (!r && fsync(fd))
+		r = -errno;
+	return r ? vd_error_errno(err, r, "cannot write") : 0;
 }
 
 static bool has_magic(const struct vd_image_head *h)

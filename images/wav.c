@@ -177,9 +177,20 @@ static int make_info(const struct vd_disc *d, int number, char **out, size_t *le
 	return fclose(f) ? -ENOMEM : 0;
 }
 
+void vd_wav_format(uint8_t head[VD_WAV_FORMAT], uint32_t riff)
+{
+	memcpy(head, "RIFF", 4);
+	vd_put_le32(head + 4, riff);
+	memcpy(head + 8, "WAVEfmt \20\0\0\0\1\0\2\0", 16); /* PCM, two channels */
+	vd_put_le32(head + 24, 44100);
+	vd_put_le32(head + 28, 44100 * 4);
+	memcpy(head + 32, "\4\0\20\0", 4); /* bytes of a frame, bits of a sample */
+}
+
 int vd_wav_init(struct vd_wav *w, struct vd_disc *d, int number)
 {
 	_cleanup_free_ char *info = NULL;
+	uint8_t head[VD_WAV_FORMAT];
 	char *header = NULL;
 	size_t info_len;
 	uint64_t bytes, before;
@@ -199,12 +210,8 @@ int vd_wav_init(struct vd_wav *w, struct vd_disc *d, int number)
 	f = open_memstream(&header, &w->header_len);
 	if (!f)
 		return -ENOMEM;
-	fwrite("RIFF", 1, 4, f);
-	put32(f, before + bytes - 8);
-	fwrite("WAVEfmt \20\0\0\0\1\0\2\0", 1, 16, f);
-	put32(f, 44100);
-	put32(f, 44100 * 4);
-	fwrite("\4\0\20\0", 1, 4, f);
+	vd_wav_format(head, (uint32_t)(before + bytes - 8));
+	fwrite(head, 1, sizeof(head), f);
 	if (info_len) {
 		fwrite("LIST", 1, 4, f);
 		put32(f, info_len + 4);

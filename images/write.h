@@ -96,6 +96,10 @@ int vd_audio_tags(const struct vd_disc *d, int number, struct vd_audio_tags *out
 void vd_audio_tags_done(struct vd_audio_tags *t);
 
 /* A WAVE file: a header with CD-TEXT in a LIST INFO chunk, then samples. */
+#define VD_WAV_FORMAT 36u
+/* How a WAVE file of CD sound begins: its "RIFF" chunk of @riff bytes, and "fmt ". What follows is "data", or chunks before that. */
+void vd_wav_format(uint8_t head[VD_WAV_FORMAT], uint32_t riff);
+
 struct vd_wav {
 	struct vd_disc *disc; /* borrowed */
 	uint8_t *header;

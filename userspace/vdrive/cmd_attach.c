@@ -35,8 +35,6 @@ struct request {
 
 static int fill_block(const struct request *q, struct vd_drive_state *s, struct vd_error *err)
 {
-	int r;
-
 	if (!q->block)
 		return 0;
 	if (geteuid())
@@ -45,8 +43,7 @@ static int fill_block(const struct request *q, struct vd_drive_state *s, struct 
 			"%s: a block device needs root (without --block, a file serves)", q->file);
 	strcpy(s->engine, "loop");
 	s->partition = q->partition;
-	r = q->dir ? path_folder(q->dir, s->mountpoint, err) : 0;
-	return r;
+	return q->dir ? path_folder(q->dir, s->mountpoint, err) : 0;
 }
 
 /* Where the disk is now. */

@@ -17,29 +17,12 @@
 #include "images/chd_write.h"
 #include "images/physical.h"
 #include "images/write.h"
+#include "util/io.h"
 
 #define CHUNK_SECTORS 448u
 #define CHUNK (CHUNK_SECTORS * VD_SECTOR_RAW)
 
 /* Writing */
-
-static int write_at(int fd, const void *data, size_t len, uint64_t off)
-{
-	const uint8_t *p = data;
-
-	while (len) {
-		ssize_t n = pwrite(fd, p, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		p += n;
-		off += (size_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 /* Room for all of it now: a disk that is too full is found out before the work is done, not after. */
 static int reserve(int fd, uint64_t size)
@@ -74,7 +57,7 @@ static int copy(struct work *w, read_fn read, void *arg, uint64_t size, int fd,
 			return vd_error_errno(err, r,
 					      "%s: cannot read it at byte %llu of the result",
 					      q->image->given, (unsigned long long)off);
-		r = write_at(fd, buf, n, off);
+		r = vd_pwrite_all(fd, buf, n, off);
 		if (r)
 			return vd_error_errno(err, r, "%s", q->out);
 		off += n;
@@ -87,7 +70,7 @@ static int copy(struct work *w, read_fn read, void *arg, uint64_t size, int fd,
 static int write_text(int fd, const char *text, size_t len, const struct convert_request *q,
 		      struct vd_error *err)
 {
-	int r = write_at(fd, text, len, 0);
+	int r = vd_pwrite_all(fd, text, len, 0);
 
 	return r ? vd_error_errno(err, r, "%s", q->out) : 0;
 }
@@ -453,7 +436,7 @@ static FLAC__StreamEncoderWriteStatus flac_put(const FLAC__StreamEncoder *e, con
 {
 	struct flac_file *f = arg;
 
-	f->error = write_at(f->fd, data, len, f->at);
+	f->error = vd_pwrite_all(f->fd, data, len, f->at);
 	f->at += len;
 	return f->error ? FLAC__STREAM_ENCODER_WRITE_STATUS_FATAL_ERROR
 			: FLAC__STREAM_ENCODER_WRITE_STATUS_OK;

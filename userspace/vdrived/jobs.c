@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#define _GNU_SOURCE
 #include "userspace/vdrived/jobs.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void *work(void *arg)
@@ -79,4 +82,16 @@ void vd_jobs_collect(struct vd_jobs *p)
 		next = list->next;
 		list->done(list);
 	}
+}
+
+int vd_jobs_capabilities(bool on)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &head, data))
+		return -errno;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		data[i].effective = on ? data[i].permitted : 0;
+	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }

@@ -29,4 +29,7 @@ void vd_jobs_add(struct vd_jobs *p, struct vd_job *j);
 /* Calls done() of each that has run. */
 void vd_jobs_collect(struct vd_jobs *p);
 
+/* This thread's effective capabilities: none, or again all that are permitted. For what the kernel or a file may grant to root only. */
+int vd_jobs_capabilities(bool on);
+
 #endif

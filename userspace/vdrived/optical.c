@@ -21,7 +21,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/cdrom.h>
 #include <poll.h>
 #include <signal.h>
@@ -32,7 +31,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <syslog.h>
@@ -738,32 +736,17 @@ static int refuse_while_busy(struct keeper *k, struct vd_error *err)
 	return 0;
 }
 
-/* This thread's effective CAP_SYS_ADMIN. */
-static int set_sys_admin(bool on)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-	if (syscall(SYS_capget, &head, data))
-		return -errno;
-	if (on)
-		data[0].effective |= data[0].permitted & 1U << CAP_SYS_ADMIN;
-	else
-		data[0].effective &= ~(1U << CAP_SYS_ADMIN);
-	return syscall(SYS_capset, &head, data) ? -errno : 0;
-}
-
-/* Unlocks the door and opens the tray, or -EBUSY: without that capability the kernel refuses it while others have it open. */
+/* Unlocks the door and opens the tray, or -EBUSY: without capabilities the kernel refuses it while others have it open. */
 static int unlock_and_open(const char *device)
 {
 	_cleanup_close_ int fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	int r = fd < 0 ? -errno : set_sys_admin(false);
+	int r = fd < 0 ? -errno : vd_jobs_capabilities(false);
 
 	if (r)
 		return r;
 	if (ioctl(fd, CDROM_LOCKDOOR, 0))
 		r = -errno;
-	(void)set_sys_admin(true); /* it was permitted */
+	(void)vd_jobs_capabilities(true); /* they were permitted */
 	if (!r && ioctl(fd, CDROMEJECT, 0))
 		r = -errno;
 	return r;

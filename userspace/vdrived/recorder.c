@@ -13,25 +13,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "disc/sector.h"
+#include "images/write.h"
 #include "userspace/vdrived/process.h"
 #include "util/cleanup.h"
 #include "util/endian.h"
+#include "util/io.h"
 
 #define AHEAD 150	    /* sectors: two seconds */
 #define READ_MAX 50	    /* sectors in one command */
 #define READ_MIN 25	    /* not for fewer, but at the end */
 #define PIECE (64u << 10)   /* bytes: written at once while it plays */
 #define BACKLOG (16u << 20) /* bytes: the file is too slow */
-#define HEADER 44u
+#define HEADER (VD_WAV_FORMAT + 8)
 #define WAV_MAX (UINT32_MAX - HEADER)
 
 struct vd_recorder {
@@ -79,51 +79,11 @@ int vd_recorder_check(int fd, struct vd_error *err)
 
 /* The file. */
 
-static int write_all(int fd, const uint8_t *data, size_t len, uint64_t at)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, data, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -ENOSPC;
-		data += n;
-		len -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	return 0;
-}
-
-/* RIFF with a "fmt " chunk of PCM and a "data" chunk (Multimedia Programming Interface and Data Specifications 1.0, 3). */
 static void make_header(uint8_t h[HEADER], uint32_t bytes)
 {
-	memset(h, 0, HEADER);
-	memcpy(h, "RIFF", 4);
-	vd_put_le32(h + 4, HEADER - 8 + bytes);
-	memcpy(h + 8, "WAVEfmt ", 8);
-	vd_put_le32(h + 16, 16);
-	vd_put_le16(h + 20, 1); /* PCM */
-	vd_put_le16(h + 22, 2);
-	vd_put_le32(h + 24, 44100);
-	vd_put_le32(h + 28, 44100 * 4);
-	vd_put_le16(h + 32, 4);
-	vd_put_le16(h + 34, 16);
-	memcpy(h + 36, "data", 4);
-	vd_put_le32(h + 40, bytes);
-}
-
-/* This thread's effective capabilities: all that are permitted, or none. */
-static int set_capabilities(bool on)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-	if (syscall(SYS_capget, &head, data))
-		return -errno;
-	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
-		data[i].effective = on ? data[i].permitted : 0;
-	return syscall(SYS_capset, &head, data) ? -errno : 0;
+	vd_wav_format(h, HEADER - 8 + bytes);
+	memcpy(h + VD_WAV_FORMAT, "data", 4);
+	vd_put_le32(h + VD_WAV_FORMAT + 4, bytes);
 }
 
 /* Without capabilities: the file is somebody else's, and what it is may ask what its writer may do (/proc, quotas). */
@@ -133,14 +93,14 @@ static void run_write(struct vd_job *j)
 		(struct vd_recorder *)((char *)j - offsetof(struct vd_recorder, job));
 	uint8_t header[HEADER];
 
-	r->result = set_capabilities(false);
+	r->result = vd_jobs_capabilities(false);
 	if (r->result)
 		return;
-	r->result = write_all(r->fd, r->piece, r->piece_len, HEADER + r->bytes);
+	r->result = vd_pwrite_all(r->fd, r->piece, r->piece_len, HEADER + r->bytes);
 	make_header(header, (uint32_t)(r->bytes + r->piece_len));
 	if (!r->result)
-		r->result = write_all(r->fd, header, sizeof(header), 0);
-	(void)set_capabilities(true); /* they were permitted */
+		r->result = vd_pwrite_all(r->fd, header, sizeof(header), 0);
+	(void)vd_jobs_capabilities(true); /* they were permitted */
 }
 
 static void write_piece(struct vd_recorder *r);
